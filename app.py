@@ -1,0 +1,202 @@
+"""The composition root: makes every part and hands each what it needs."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from documents.connection import connect
+from documents.projection import Database, prepare
+from ingest.chainhook import Contracts
+from ingest.processor import Processor
+from ingest.webhook import Webhook
+from resolvers.context import Context
+from schema.http import graphql_routes
+from schema.limits import Limits
+from schema.schema import build
+from schema.transport import Transport
+from services.access import Access, Right
+from services.analytics import Analytics
+from services.answers import Names
+from services.cache import AnswerCache
+from services.errors import AnalyticsError
+from services.intake import Intake
+from services.ledger import Ledger
+from services.log import Log
+from services.reading import Reader
+from services.updates import Updates
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DIST = Path(__file__).parent / "dashboard" / "dist"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Service:
+    """The running parts of one process on one database."""
+
+    def __init__(self, settings: Settings, database: Database, access: Access) -> None:
+        self._settings = settings
+        self._database = database
+        self.access = access
+        self.reader = Reader(database)
+        self.log = Log(database)
+        self.ledger = Ledger(database)
+        self.updates = Updates(self.reader, settings.redis_url or "memory://")
+        self.cache = AnswerCache(ttl_seconds=settings.cache_ttl_ms / 1000)
+        self.analytics = Analytics(
+            database,
+            self.reader,
+            self.updates,
+            self.cache,
+            Names(categories=settings.categories, levels=settings.levels),
+        )
+        self.intake = Intake(self.log, settings.network, enabled=settings.enabled)
+        self.processor = Processor(
+            self.log,
+            self.ledger,
+            self.updates,
+            size=settings.batch_size,
+            timeout=settings.batch_timeout_ms / 1000,
+            backlog_size=settings.backlog_batch_size,
+        )
+
+    async def start(self) -> None:
+        """Begin to commit and to tell of it."""
+        await self.updates.start()
+        if self._settings.enabled:
+            self.processor.start()
+
+    async def stop(self) -> None:
+        """Commit what waits, then end."""
+        if self._settings.enabled:
+            await self.processor.stop()
+        await self.updates.stop()
+        await self.reader.close()
+
+    async def context(
+        self, connection: HTTPConnection, parameters: Mapping[str, object]
+    ) -> Context:
+        """Return what the resolvers of a request are given. Raises UNAUTHENTICATED."""
+        given = parameters.get("authorization") or parameters.get("Authorization")
+        header = connection.headers.get("authorization") or (
+            given if isinstance(given, str) else ""
+        )
+        scheme, _, token = header.partition(" ")
+        bearer = token.strip() if scheme.lower() == "bearer" else None
+        rights = self.access.rights(bearer)
+        if rights is None:
+            raise AnalyticsError("UNAUTHENTICATED", "This token is not valid.")
+        return Context(analytics=self.analytics, intake=self.intake, rights=rights)
+
+    async def health(self, _: Request) -> Response:
+        """Answer that the process is alive."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        """Answer 200 once the database answers and the backlog is caught up, else 503."""
+        try:
+            status = await self.analytics.status()
+        except AnalyticsError as error:
+            return JSONResponse({"status": "unavailable", "reason": error.message}, 503)
+        caught_up = status.events_waiting <= 2 * self._settings.backlog_batch_size
+        body = {"status": "ready" if caught_up else "catching up", "waiting": status.events_waiting}
+        return JSONResponse(body, 200 if caught_up else 503)
+
+
+def contracts(settings: Settings) -> Contracts:
+    """Return the contracts that the settings say to trust."""
+    return Contracts.of(
+        settings.network,
+        settings.deployer,
+        badge_issuer=settings.badge_issuer,
+        community_manager=settings.community_manager,
+        passport_nft=settings.passport_nft,
+        passport_core=settings.passport_core,
+    )
+
+
+def application(settings: Settings, service: Service) -> Starlette:
+    """Return the ASGI application of a service."""
+    limits = Limits(introspection=settings.introspection)
+    graphql = build(limits)
+    sdl = f"{graphql.as_str()}\n"
+    origins = frozenset(settings.allowed_origins)
+    transport = Transport(schema=graphql, context=service.context, limits=limits, origins=origins)
+    exact = settings.webhook_authorization
+    webhook = Webhook(
+        service.log,
+        service.access,
+        contracts(settings),
+        exact_header=exact.get_secret_value() if exact else None,
+        enabled=settings.enabled,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    async def schema_file(_: Request) -> Response:
+        return PlainTextResponse(sdl)
+
+    return Starlette(
+        routes=[
+            *graphql_routes(transport, dist=DIST),
+            Route("/webhooks/chainhook", webhook.__call__, methods=["POST"]),
+            Route("/schema.graphql", schema_file),
+            Route("/healthz", service.health),
+            Route("/readyz", service.ready),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts)),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.allowed_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type"],
+            ),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def access(settings: Settings, made: str | None) -> Access:
+    """Return who may do what; `made` is the ingest token that the service made for itself."""
+    ingest = [token.get_secret_value() for token in settings.ingest_tokens] + (
+        [made] if made else []
+    )
+    reads = [token.get_secret_value() for token in settings.read_tokens]
+    return Access(
+        {
+            Right.INGEST: ingest,
+            Right.READ: reads,
+            Right.ADMINISTER: [token.get_secret_value() for token in settings.admin_tokens],
+        },
+        open_reads=not reads and settings.host in LOOPBACK,
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`."""
+    from documents.embedded import EmbeddedMongo  # noqa: PLC0415  # not needed with MONGODB_URL
+
+    async with AsyncExitStack() as stack:
+        url = settings.mongodb_url
+        if url is None:
+            url = await stack.enter_async_context(EmbeddedMongo(settings.data_dir))
+        database = await connect(url, settings.mongodb_database)
+        stack.callback(database.client.close)
+        await prepare(database)
+        yield database

@@ -1,0 +1,1 @@
+"""What is stored: Beanie documents, their fields and indexes, and the database under them."""

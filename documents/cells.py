@@ -1,0 +1,83 @@
+"""Counters: how many, and which users, for a series and a key, ever, by month and by day.
+
+A series is what is counted (`issued.category`), a key one value of it (`3`). Three resolutions
+make any range in any time zone a sum of few documents:
+
+| collection | one document for         | `parts`                             | `users` |
+|------------|--------------------------|-------------------------------------|---------|
+| `totals`   | a series and a key       | none                                | ever    |
+| `months`   | ... and a UTC month      | count by UTC day (0 to 30)          | month   |
+| `days`     | ... and a UTC day        | count by quarter hour (0 to 95)     | day     |
+
+`users` are Roaring bitmaps of user ordinals; a day has one for each quarter hour as well
+(`slots`). Every zone's offset since 2021 is a multiple of a quarter hour, which is why a range
+that begins at any zone's midnight is exact.
+"""
+
+from typing import ClassVar
+
+from beanie import Document
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+
+class TotalCell(Document):
+    """The count of a key since ever. `_id` is `series|key`."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    series: str
+    key: str
+    rank: str
+    """The key such that decimal numbers sort by their value; see `services.cells.rank`."""
+    n: int
+    users: bytes | None = None
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "totals"
+        indexes: ClassVar = [
+            IndexModel([("series", ASCENDING), ("n", DESCENDING), ("rank", ASCENDING)], name="top"),
+        ]
+
+
+class MonthCell(Document):
+    """The count of a key in a UTC month. `_id` is `series|key|period`."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    series: str
+    key: str
+    period: int
+    """Year * 12 + month - 1."""
+    n: int
+    parts: dict[str, int]
+    users: bytes | None = None
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "months"
+        indexes: ClassVar = [
+            IndexModel([("series", ASCENDING), ("period", ASCENDING)], name="series_period"),
+        ]
+
+
+class DayCell(Document):
+    """The count of a key on a UTC day. `_id` is `series|key|period`."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    series: str
+    key: str
+    period: int
+    """Days since 1970."""
+    n: int
+    parts: dict[str, int]
+    users: bytes | None = None
+    slots: dict[str, bytes] | None = None
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "days"
+        indexes: ClassVar = [
+            IndexModel([("series", ASCENDING), ("period", ASCENDING)], name="series_period"),
+        ]

@@ -1,0 +1,126 @@
+"""The records that the log is projected to: events, blocks, users, communities, templates."""
+
+from typing import Any, ClassVar
+
+from beanie import Document
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+
+class EventRecord(Document):
+    """One event of the log, once, however often it was delivered. `_id` is its identity."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    type: str
+    entity: str
+    """What it tells of, such as `badge:17`: the events of one entity determine its facts."""
+    stands: bool
+    """Whether its block is canonical (always true for an event of no block)."""
+    live: bool
+    """Whether it stands and takes effect: a second issue of the same badge does not."""
+    at: int
+    height: int | None = None
+    block: str | None = None
+    index: int = 0
+    tx: str | None = None
+    user: str | None = None
+    badge: str | None = None
+    template: str | None = None
+    issuer: str | None = None
+    category: int | None = None
+    level: int | None = None
+    community: str | None = None
+    name: str | None = None
+    by: str | None = None
+    hard: bool | None = None
+    facts: dict[str, Any] | None = None
+    """On the live issue of a badge: its current category, level, community and revocation."""
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "events"
+        indexes: ClassVar = [
+            IndexModel([("entity", ASCENDING)], name="entity"),
+            IndexModel([("height", ASCENDING)], name="height", sparse=True),
+            IndexModel([("template", ASCENDING)], name="template", sparse=True),
+            IndexModel(
+                [("user", ASCENDING), ("at", ASCENDING)],
+                name="user_at",
+                partialFilterExpression={"live": True},
+            ),
+            IndexModel(
+                [("at", DESCENDING), ("_id", DESCENDING)],
+                name="newest",
+                partialFilterExpression={"live": True},
+            ),
+        ]
+
+
+class BlockRecord(Document):
+    """A block that a delivery named. `_id` is its index block hash."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    height: int
+    parent: str | None
+    at: int | None
+    applied: bool
+    """Whether the last delivery that named it applied it."""
+    orphaned_by: str | None = None
+    """The later block whose application implies that this one has left the chain."""
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "blocks"
+        indexes: ClassVar = [IndexModel([("height", ASCENDING)], name="height")]
+
+
+class UserRecord(Document):
+    """A principal that has appeared. `_id` is the principal."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    ordinal: int
+    """Its number in the bitmaps of `documents.cells`; never given to another."""
+    appearances: int
+    """Standing appearances; with 0 it is no user at present."""
+    joined: int | None
+    """The time of the first standing appearance, in milliseconds since 1970, UTC."""
+    issued: int
+    held: int
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "users"
+        indexes: ClassVar = [IndexModel([("ordinal", ASCENDING)], name="ordinal", unique=True)]
+
+
+class CommunityRecord(Document):
+    """A community that stands. `_id` is its id."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    name: str | None
+    owner: str | None
+    created: int
+    deactivated: int | None
+    on_chain: bool
+
+    class Settings:
+        """Collection."""
+
+        name = "communities"
+
+
+class TemplateRecord(Document):
+    """A badge template that stands. `_id` is its id."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    name: str | None
+    category: int | None
+    level: int | None
+    community: str | None
+
+    class Settings:
+        """Collection."""
+
+        name = "templates"

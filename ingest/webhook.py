@@ -1,0 +1,101 @@
+"""`POST /webhooks/chainhook`: a delivery is stored, then answered.
+
+A Chainhook gives up for good after three answers other than 2xx. So only a wrong token, a body
+that is no JSON or too large, and a database that is away get one; content that is refused is
+counted by its reason and answered 200.
+"""
+
+import hmac
+from typing import Final
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from ingest.chainhook import Contracts, parse
+from services.access import Access, Right
+from services.errors import AnalyticsError
+from services.intake import check_enabled
+from services.log import Log
+
+MAX_BODY: Final = 40 * 1024 * 1024
+"""Bytes of a delivery; Hiro's own client sends no more."""
+RETRY_SECONDS: Final = 1
+_STATUS = {"UNAVAILABLE": 503, "DISABLED": 503}
+
+
+class Webhook:
+    """The endpoint. `exact_header` is the Authorization header that a 1.x hook sends verbatim."""
+
+    def __init__(
+        self,
+        log: Log,
+        access: Access,
+        contracts: Contracts,
+        *,
+        exact_header: str | None = None,
+        enabled: bool = True,
+    ) -> None:
+        self._log = log
+        self._access = access
+        self._contracts = contracts
+        self._exact_header = exact_header
+        self._enabled = enabled
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer 200 with a receipt once the delivery is durable, or 401, 400, 413 or 503."""
+        if not self._may_ingest(request):
+            return _refused(401, "UNAUTHENTICATED", "Send a token with the right to ingest.")
+        try:
+            check_enabled(self._enabled)
+            body = await _body(request)
+            if body is None:
+                message = f"A delivery has at most {MAX_BODY} bytes."
+                return _refused(413, "LIMIT_EXCEEDED", message)
+            payload = orjson.loads(body)
+            receipt = await self._log.accept(parse(payload, self._contracts), "chainhook")
+        except orjson.JSONDecodeError as error:
+            return _refused(400, "BAD_REQUEST", f"This is not JSON in UTF-8: {error}.")
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except AnalyticsError as error:
+            return _refused(_STATUS[error.code], error.code, error.message)
+        return JSONResponse({"accepted": receipt.accepted, "refused": receipt.refused})
+
+    def _may_ingest(self, request: Request) -> bool:
+        authorization = request.headers.get("authorization", "")
+        exact = self._exact_header
+        if exact and hmac.compare_digest(_bytes(authorization), _bytes(exact)):
+            return True
+        scheme, _, bearer = authorization.partition(" ")
+        secrets = [request.headers.get("x-chainhook-consumer-secret")]
+        if scheme.lower() == "bearer":
+            secrets.append(bearer.strip())
+        return any(
+            Right.INGEST in (self._access.rights(secret) or frozenset())
+            for secret in secrets
+            if secret is not None
+        )
+
+
+async def _body(request: Request) -> bytes | None:
+    """Return the body, or None if it is too large."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MAX_BODY:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return bytes(body)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _refused(status: int, code: str, message: str) -> Response:
+    headers = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": str(RETRY_SECONDS)}}
+    body = {"error": {"code": code, "message": message}}
+    return JSONResponse(body, status, headers.get(status))

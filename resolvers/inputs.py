@@ -1,0 +1,218 @@
+"""The arguments of the API, and what the services make of them."""
+
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, NewType
+
+import strawberry
+
+from services.analytics import Question
+from services.errors import AnalyticsError
+from services.events import EventType
+from services.window import Between, Granularity, Last, Preset, RangeSpec, Weekday
+
+TimeZone = NewType("TimeZone", str)
+
+
+def _input(description: str, default: Any = strawberry.UNSET) -> Any:  # noqa: ANN401  # a field of any type
+    return strawberry.field(description=description, default=default)
+
+
+@strawberry.input(description="The last n calendar units; the open one is contained.")
+class LastInput:
+    n: int = _input("How many units, 1 to 2,000.")
+    unit: Granularity = _input("The unit: 7 of DAY end with today.")
+
+
+@strawberry.input(description="From one instant to before another, at least one of them given.")
+class InstantsInput:
+    start: datetime | None = _input("The first instant; without it, from the beginning.", None)
+    end: datetime | None = _input("The first instant after; without it, the end of today.", None)
+
+
+@strawberry.input(description="From one local date to before another, at least one of them given.")
+class DatesInput:
+    start: date | None = _input("The first day; without it, from the beginning.", None)
+    end: date | None = _input("The first day after; without it, tomorrow.", None)
+
+
+@strawberry.input(description="A range of time: exactly one of its fields.", one_of=True)
+class RangeInput:
+    preset: strawberry.Maybe[Preset] = strawberry.field(description="A range by its name.")
+    last: strawberry.Maybe[LastInput] = strawberry.field(description="The last n units.")
+    between: strawberry.Maybe[InstantsInput] = strawberry.field(description="Between instants.")
+    dates: strawberry.Maybe[DatesInput] = strawberry.field(description="Between local dates.")
+
+
+RangeArgument = Annotated[
+    RangeInput | None,
+    strawberry.argument(description="The range asked about; without it, all time."),
+]
+TimeZoneArgument = Annotated[
+    TimeZone,
+    strawberry.argument(description="The IANA time zone in which days, weeks and months begin."),
+]
+WeekStartArgument = Annotated[
+    Weekday, strawberry.argument(description="The day with which a week begins.")
+]
+
+
+def question(
+    range: RangeInput | None,  # noqa: A002  # the name that the API gives it
+    timezone: str,
+    week_start: Weekday,
+) -> Question:
+    """Return the question that window arguments ask."""
+    return Question(range=_spec(range), zone=timezone, week_start=week_start)
+
+
+def _spec(range_: RangeInput | None) -> RangeSpec | None:
+    if range_ is None:
+        return None
+    if range_.preset:
+        return range_.preset.value
+    if range_.last:
+        return Last(range_.last.value.n, range_.last.value.unit)
+    bounds = range_.between or range_.dates
+    if not bounds or (bounds.value.start is None and bounds.value.end is None):
+        raise AnalyticsError("BAD_USER_INPUT", "A range needs a start, an end, or both.")
+    return Between(_bound(bounds.value.start), _bound(bounds.value.end))
+
+
+def _bound(bound: date | None) -> int | date | None:
+    return milliseconds(bound) if isinstance(bound, datetime) else bound
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a time as milliseconds since 1970; one without a zone is in UTC."""
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+_ID = "Makes the event a duplicate if it is sent again; without it, each is a new one."
+_AT = "When it happened; without it, now."
+
+
+@strawberry.input(description="A badge was issued.")
+class BadgeIssuedInput:
+    badge: strawberry.ID = _input("The id of the badge; it is issued once.")
+    recipient: str = _input("The principal who received it.")
+    template: strawberry.ID | None = _input("The template from which it was issued.", None)
+    issuer: str | None = _input("The principal who issued it.", None)
+    category: int | None = _input("The number of its category; without it, the template's.", None)
+    level: int | None = _input("Its level; without it, the template's.", None)
+    community: strawberry.ID | None = _input("Its community; without it, the template's.", None)
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A badge was revoked.")
+class BadgeRevokedInput:
+    badge: strawberry.ID = _input("The id of the badge.")
+    hard: bool = _input("Whether it was burned; softly revoked, it still exists.", default=False)
+    by: str | None = _input("The principal who revoked it.", None)
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="The category or the level of a badge was changed.")
+class BadgeUpdatedInput:
+    badge: strawberry.ID = _input("The id of the badge.")
+    category: int | None = _input("The number of its new category.", None)
+    level: int | None = _input("Its new level.", None)
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A user was registered.")
+class UserJoinedInput:
+    user: str = _input("The principal.")
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A community was created.")
+class CommunityCreatedInput:
+    community: strawberry.ID = _input("The id of the community.")
+    owner: str = _input("The principal who owns it.")
+    name: str | None = _input("Its name.", None)
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A community was deactivated.")
+class CommunityDeactivatedInput:
+    community: strawberry.ID = _input("The id of the community.")
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A user became a member of a community.")
+class MemberAddedInput:
+    community: strawberry.ID = _input("The id of the community.")
+    member: str = _input("The principal who became a member.")
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="A badge template was registered.")
+class TemplateRegisteredInput:
+    template: strawberry.ID = _input("The id of the template.")
+    name: str | None = _input("Its name.", None)
+    category: int | None = _input("The number of the category of its badges.", None)
+    level: int | None = _input("The level of its badges.", None)
+    community: strawberry.ID | None = _input("The community of its badges.", None)
+    occurred_at: datetime | None = _input(_AT, None)
+    id: strawberry.ID | None = _input(_ID, None)
+
+
+@strawberry.input(description="Something that happened: exactly one of its fields.", one_of=True)
+class EventInput:
+    badge_issued: strawberry.Maybe[BadgeIssuedInput] = strawberry.field(
+        description="A badge was issued."
+    )
+    badge_revoked: strawberry.Maybe[BadgeRevokedInput] = strawberry.field(
+        description="A badge was revoked."
+    )
+    badge_updated: strawberry.Maybe[BadgeUpdatedInput] = strawberry.field(
+        description="The category or the level of a badge was changed."
+    )
+    user_joined: strawberry.Maybe[UserJoinedInput] = strawberry.field(
+        description="A user was registered."
+    )
+    community_created: strawberry.Maybe[CommunityCreatedInput] = strawberry.field(
+        description="A community was created."
+    )
+    community_deactivated: strawberry.Maybe[CommunityDeactivatedInput] = strawberry.field(
+        description="A community was deactivated."
+    )
+    member_added: strawberry.Maybe[MemberAddedInput] = strawberry.field(
+        description="A user became a member of a community."
+    )
+    template_registered: strawberry.Maybe[TemplateRegisteredInput] = strawberry.field(
+        description="A badge template was registered."
+    )
+
+
+@strawberry.input(description="Events to be ingested.")
+class IngestEventsInput:
+    events: list[EventInput] = _input("Up to 1,000 events, taken in their order.")
+
+
+_RENAMED = {"occurred_at": "at", "id": "client_id", "recipient": "user", "owner": "user"} | {
+    "member": "user"
+}
+
+
+def event(given: EventInput) -> dict[str, Any]:
+    """Return an event of the API with the keys of `services.events.Event`."""
+    for kind in fields(given):
+        chosen = getattr(given, kind.name)
+        if chosen:
+            found: dict[str, Any] = {"type": EventType(kind.name)}
+            for each in fields(chosen.value):
+                value = getattr(chosen.value, each.name)
+                if isinstance(value, datetime):
+                    value = milliseconds(value)
+                found[_RENAMED.get(each.name, each.name)] = value
+            return found
+    raise AnalyticsError("BAD_USER_INPUT", "An event is exactly one of its kinds.")

@@ -1,0 +1,73 @@
+"""The schema: the lists of queries, mutations and subscriptions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.scalar import ScalarDefinition
+
+import schema.types  # noqa: F401  # lends the types that the resolvers answer with
+from resolvers import analytics, ingest, live
+from resolvers.inputs import TimeZone
+from resolvers.live import Position
+from schema.limits import Limits, guard
+
+
+def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of any type
+    return strawberry.field(resolver, description=resolver.__doc__)
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    aggregated = _field(analytics.aggregated)
+    issuance = _field(analytics.issuance)
+    trends = _field(analytics.trend)
+    activity = _field(analytics.activity)
+    status = _field(analytics.status)
+    metric_definitions = _field(analytics.metric_definitions)
+
+
+@strawberry.type(description="What can be changed.")
+class Mutation:
+    ingest_events = _field(ingest.ingest_events)
+
+
+@strawberry.type(description="What can be listened to.")
+class Subscription:
+    analytics_updated = strawberry.subscription(
+        live.analytics_updated, description=live.analytics_updated.__doc__
+    )
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    Position: strawberry.scalar(
+        name="Position",
+        description="The number of a committed batch: 0 before the first, then 1, 2, 3, ...",
+        serialize=int,
+        parse_value=int,
+    ),
+    TimeZone: strawberry.scalar(
+        name="TimeZone",
+        description="The name of an IANA time zone, such as Europe/Berlin.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc6557",
+        serialize=str,
+        parse_value=str,
+    ),
+}
+
+
+def build(limits: Limits | None = None) -> strawberry.Schema:
+    """Return the schema, guarded by limits."""
+    limits = limits or Limits()
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(
+            scalar_map=SCALARS,
+            sort_schema=True,
+            disable_field_suggestions=not limits.introspection,
+        ),
+        extensions=[guard(limits)],
+    )

@@ -1,0 +1,134 @@
+"""Running the service: the database, the server, the demo beside it."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import click
+import uvicorn
+
+from app import Service, access, application, opened
+from ingest.demo import Progress, play
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+TOKEN_FILE = "ingest-token"  # noqa: S105  # the name of a file
+SHUTDOWN_SECONDS = 2
+
+
+async def serve(settings: Settings, listening: socket.socket) -> None:
+    """Serve until the process is told to stop."""
+    async with _server(settings, listening) as server:
+        await server.serve(sockets=[listening])
+
+
+async def demonstrate(
+    settings: Settings,
+    listening: socket.socket,
+    *,
+    badges: int,
+    blocks_per_minute: float,
+    seed: int,
+) -> None:
+    """Serve, and play a synthetic chain into the service's own webhook."""
+    async with _server(settings, listening) as server:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        token = ingest_token(settings)
+        playing = asyncio.create_task(
+            play(
+                _address(listening),
+                token or settings.ingest_tokens[0].get_secret_value(),
+                _Story().tell,
+                journal=settings.data_dir / f"chain-{seed}-{badges}",
+                badges=badges,
+                blocks_per_minute=blocks_per_minute,
+                seed=seed,
+            )
+        )
+        await asyncio.wait({serving, playing}, return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():
+            playing.cancel()
+        server.should_exit = True
+        await serving
+        with suppress(asyncio.CancelledError):
+            await playing
+
+
+@asynccontextmanager
+async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    async with opened(settings) as database:
+        token = ingest_token(settings)
+        service = Service(settings, database, access(settings, token))
+        config = uvicorn.Config(
+            application(settings, service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        _introduce(settings, listening)
+        yield uvicorn.Server(config)
+
+
+def ingest_token(settings: Settings) -> str | None:
+    """Return the ingest token that the service keeps for itself, made at the first start.
+
+    None if the settings name tokens: those are used, and none is made.
+    """
+    if settings.ingest_tokens:
+        return None
+    path = settings.data_dir / TOKEN_FILE
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+    return path.read_text().strip()
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what is listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _introduce(settings: Settings, listening: socket.socket) -> None:
+    address = _address(listening)
+    database = "MONGODB_URL" if settings.mongodb_url else f"{settings.data_dir} (embedded)"
+    where = "ANALYTICS_INGEST_TOKENS" if settings.ingest_tokens else settings.data_dir / TOKEN_FILE
+    lines = [
+        ("GraphQL and GraphiQL", f"{address}/graphql"),
+        ("Schema", f"{address}/schema.graphql"),
+        ("Webhook for Chainhook", f"{address}/webhooks/chainhook"),
+        ("Ingest token", str(where)),
+        ("Database", database),
+        ("Network and contracts", f"{settings.network}, {settings.deployer}"),
+    ]
+    for name, value in lines:
+        click.echo(f"{name:<22} {value}")
+    click.echo("Stop with Ctrl-C.")
+
+
+class _Story:
+    """Tells how the demo goes: a line now and then, and each block once it is live."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def tell(self, progress: Progress) -> None:
+        """Tell of one delivery."""
+        if progress.waiting:
+            click.echo("demo: the service is away, waiting")
+        elif progress.is_live:
+            undone = f", {progress.rolled_back} blocks rolled back" if progress.rolled_back else ""
+            click.echo(f"demo: block {progress.height}, {progress.badges:,} badges{undone}")
+        elif progress.badges >= self._told:
+            self._told = progress.badges + 1000
+            click.echo(f"demo: history, {progress.badges:,} badges")

@@ -1,0 +1,1 @@
+"""What the service does: the log, the ledger, the metric families, the cache and the updates."""

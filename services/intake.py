@@ -1,0 +1,149 @@
+"""Events that come through the API: checked one by one, then accepted together."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from services.analytics import milliseconds
+from services.errors import AnalyticsError
+from services.events import Delivery, Event, EventType, identity
+from services.log import Log
+
+MAX_EVENTS = 1000
+"""Events in one call."""
+EARLIEST = 1_609_459_200_000
+"""2021-01-01, before the Stacks 2.0 mainnet began: an event cannot be older."""
+LEEWAY_MS = 86_400_000
+"""How far in the future the time of an event may lie, for clocks that differ."""
+MAX_NUMBER = 2**31 - 1
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+_MAX_NAME = 256
+
+
+class RejectionCode(StrEnum):
+    """Why an event was rejected."""
+
+    BAD_ID = "BAD_ID"
+    """An id is empty, longer than 128 characters, or has characters beside A-Z a-z 0-9 . _ : @ -"""
+    BAD_NAME = "BAD_NAME"
+    """A name is empty or longer than 256 characters."""
+    BAD_NUMBER = "BAD_NUMBER"
+    """A category or a level is negative."""
+    TIME_OUT_OF_REACH = "TIME_OUT_OF_REACH"
+    """The time lies before 2021 or more than a day in the future."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """An event that was not accepted. The others of the call are."""
+
+    index: int
+    """Its place in the list, from 0."""
+    code: RejectionCode
+    """Why, for programs."""
+    message: str
+    """Why, for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestEventsPayload:
+    """What became of the events. Those accepted are durable, and committed soon."""
+
+    accepted: int
+    """Events that are new."""
+    duplicates: int
+    """Events whose id was accepted before, in this call or an earlier one."""
+    rejected: list[Rejection]
+    """Events that were refused, with the reason."""
+    position: int
+    """The position when the call was answered; the events become visible at a later one."""
+
+
+class _Rejected(Exception):
+    def __init__(self, code: RejectionCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Intake:
+    """Accepts typed events. Each is a mapping of an `EventType` and the keys of `Event`."""
+
+    def __init__(self, log: Log, network: str, *, enabled: bool) -> None:
+        self._log = log
+        self._network = network
+        self._enabled = enabled
+
+    async def accept(
+        self, events: Sequence[Mapping[str, Any]], position: int
+    ) -> IngestEventsPayload:
+        """Accept events; `client_id` makes one that is sent again a duplicate.
+
+        Raises `AnalyticsError` with code TOO_MANY_EVENTS or DISABLED, or `LogUnavailable`.
+        """
+        check_enabled(self._enabled)
+        if len(events) > MAX_EVENTS:
+            raise AnalyticsError(
+                "TOO_MANY_EVENTS",
+                f"A call takes at most {MAX_EVENTS} events, not {len(events)}: split it.",
+                maximum=MAX_EVENTS,
+            )
+        taken: list[Event] = []
+        rejected: list[Rejection] = []
+        for index, event in enumerate(events):
+            try:
+                taken.append(self._checked(event))
+            except _Rejected as refusal:
+                rejected.append(Rejection(index=index, code=refusal.code, message=str(refusal)))
+        if not taken:
+            return IngestEventsPayload(
+                accepted=0, duplicates=0, rejected=rejected, position=position
+            )
+        receipt = await self._log.accept(Delivery(events=taken), "api")
+        return IngestEventsPayload(
+            accepted=receipt.accepted,
+            duplicates=receipt.duplicates,
+            rejected=rejected,
+            position=position,
+        )
+
+    def _checked(self, event: Mapping[str, Any]) -> Event:
+        known = {name: value for name, value in event.items() if value is not None}
+        client_id = known.pop("client_id", None)
+        for name, value in known.items():
+            _check(name, value)
+        if client_id is not None:
+            _check("id", client_id)
+        at = known.setdefault("at", milliseconds())
+        if not EARLIEST <= at <= milliseconds() + LEEWAY_MS:
+            raise _Rejected(
+                RejectionCode.TIME_OUT_OF_REACH,
+                "`occurredAt` lies between 2021-01-01 and a day from now.",
+            )
+        known["type"] = str(EventType(known["type"]))
+        known["id"] = identity("api", self._network, client_id or secrets.token_hex(16))
+        return cast("Event", known)
+
+
+def check_enabled(enabled: bool) -> None:
+    """Raise `AnalyticsError` with code DISABLED unless events are taken."""
+    if not enabled:
+        raise AnalyticsError(
+            "DISABLED", "This service takes no events: ANALYTICS_ENABLED is false."
+        )
+
+
+def _check(name: str, value: object) -> None:
+    if name in ("category", "level"):
+        if not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
+            raise _Rejected(RejectionCode.BAD_NUMBER, f"`{name}` is 0 to {MAX_NUMBER}.")
+    elif name == "name":
+        if not 1 <= len(str(value)) <= _MAX_NAME:
+            raise _Rejected(RejectionCode.BAD_NAME, f"A name has 1 to {_MAX_NAME} characters.")
+    elif name not in ("at", "hard", "type") and not _IDENTIFIER.fullmatch(str(value)):
+        raise _Rejected(
+            RejectionCode.BAD_ID,
+            f"`{name}` has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -",
+        )

@@ -1,0 +1,177 @@
+"""Committing: log entries become records, facts and counters, in one transaction a batch.
+
+A batch is worked out in memory from what is stored at the current position, then written at once.
+The transaction moves the head from position n to n + 1 or fails, so of two committers only one
+succeeds, and what it read cannot have changed under it.
+"""
+
+import logging
+from dataclasses import dataclass
+from time import time
+from typing import Any
+
+from documents.log import Commit, Head, LogEntry
+from documents.projection import Database, Projection
+from services.batch import Batch
+from services.cells import Counters
+
+logger = logging.getLogger(__name__)
+
+
+class Fenced(Exception):
+    """Another committer has taken the position; read the head again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """A committed batch, as the updates announce it."""
+
+    position: int
+    events: int
+    """Events that the batch contained, redelivered ones included."""
+
+
+class Ledger:
+    """The committer of one generation of projections."""
+
+    def __init__(self, database: Database, *, head: str = "head") -> None:
+        self._database = database
+        self._log = database[LogEntry.Settings.name]
+        self._heads = database[Head.Settings.name]
+        self._commits = database[Commit.Settings.name]
+        self._head_id = head
+        self._head: Head | None = None
+        self._projection: Projection | None = None
+        self._counters: Counters | None = None
+
+    async def waiting(self) -> tuple[int, int | None]:
+        """Return how many events wait in the log, and since when (ms since 1970)."""
+        head = await self._current()
+        rows = await self._log.aggregate(
+            [
+                {"$match": {"_id": {"$gt": head.sequence}}},
+                {
+                    "$group": {
+                        "_id": None,
+                        "events": {"$sum": "$size"},
+                        "since": {"$min": "$received"},
+                    }
+                },
+            ]
+        ).to_list(1)
+        return (rows[0]["events"], rows[0]["since"]) if rows else (0, None)
+
+    async def commit(self, limit: int) -> Committed | None:
+        """Commit the next entries of the log, up to the one that reaches `limit` events.
+
+        Return None if nothing waits. Raises `PyMongoError` if the database is away: nothing is
+        committed then, or everything; call again.
+        """
+        try:
+            return await self._commit(limit)
+        except BaseException:
+            # What is in memory may be ahead of what is stored.
+            self._head = None
+            raise
+
+    async def _commit(self, limit: int) -> Committed | None:
+        head = await self._current()
+        entries = await self._next_entries(head.sequence, limit)
+        if not entries:
+            return None
+        assert self._projection is not None  # noqa: S101  # bound with the head
+        assert self._counters is not None  # noqa: S101  # bound with the head
+        batch = Batch(self._projection, self._counters, head.ordinals)
+        await batch.work_out(entries)
+        moved = self._moved(head, batch, entries)
+        commit = self._record(head, moved, batch, entries)
+        try:
+            await self._write(head.position, moved, commit, batch)
+        except Fenced:
+            logger.info("Another process committed position %d", moved.position)
+            self._head = None
+            return await self._commit(limit)
+        self._counters.settle()
+        self._head = moved
+        return Committed(position=moved.position, events=batch.contained)
+
+    async def _current(self) -> Head:
+        if self._head is None:
+            document = await self._heads.find_one({"_id": self._head_id})
+            self._head = Head.model_validate(document)
+            self._projection = Projection(self._database, self._head.generation)
+            self._counters = Counters(self._projection)
+        return self._head
+
+    async def _next_entries(self, after: int, limit: int) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
+        events = 0
+        cursor = self._log.find({"_id": {"$gt": after}}, sort=[("_id", 1)], batch_size=200)
+        async for entry in cursor:
+            entries.append(entry)
+            # An entry without events costs something too: a long run of them is cut as well.
+            events += entry["size"] + 1
+            if events > limit and not entry.get("partial"):
+                break
+        await cursor.close()
+        return entries
+
+    def _moved(self, head: Head, batch: Batch, entries: list[dict[str, Any]]) -> Head:
+        refused = dict(head.refused)
+        for entry in entries:
+            for reason, count in entry.get("refused", {}).items():
+                refused[reason] = refused.get(reason, 0) + count
+        early = [at for at in (head.earliest, batch.earliest) if at is not None]
+        late = [at for at in (head.latest, batch.latest) if at is not None]
+        moved: Head = head.model_copy(
+            update={
+                "position": head.position + 1,
+                "sequence": entries[-1]["_id"],
+                "committed": int(time() * 1000),
+                "ordinals": batch.roster.ordinals,
+                "processed": head.processed + batch.contained,
+                "earliest": min(early, default=None),
+                "latest": max(late, default=None),
+                "delivered": entries[-1]["received"],
+                "refused": refused,
+            }
+        )
+        return moved
+
+    def _record(
+        self, head: Head, moved: Head, batch: Batch, entries: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        return {
+            "_id": moved.position,
+            "at": moved.committed,
+            "reason": "REORG" if batch.reorganised else "BATCH",
+            "families": sorted(batch.families),
+            "counts": batch.counts,
+            "undone": batch.undone,
+            "first_sequence": head.sequence + 1,
+            "last_sequence": entries[-1]["_id"],
+        }
+
+    async def _write(
+        self, position: int, moved: Head, commit: dict[str, Any], batch: Batch
+    ) -> None:
+        assert self._counters is not None  # noqa: S101  # bound with the head
+        writes = [*batch.operations(), *self._counters.operations()]
+
+        async def transaction(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
+            # The head comes first, so that a committer that has lost learns it at once.
+            result = await self._heads.update_one(
+                {"_id": self._head_id, "position": position},
+                {"$set": moved.model_dump(exclude={"id"})},
+                session=session,
+            )
+            if result.matched_count != 1:
+                raise Fenced
+            if self._head_id == "head":
+                await self._commits.insert_one(commit, session=session)
+            for collection, operations in writes:
+                if operations:
+                    await collection.bulk_write(operations, ordered=False, session=session)
+
+        async with await self._database.client.start_session() as session:
+            await session.with_transaction(transaction)

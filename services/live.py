@@ -1,0 +1,146 @@
+"""What a subscriber is told: the state now, then what moved since, never more often than asked."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from documents.log import Commit
+from services.analytics import Analytics
+from services.answers import instant
+from services.errors import AnalyticsError
+from services.events import EventType
+from services.families import MetricFamily
+from services.overview import Overview
+from services.reading import Reading
+
+MAX_INTERVAL_MS = 3_600_000
+
+
+class UpdateReason(StrEnum):
+    """Why an update is sent."""
+
+    CURRENT = "CURRENT"
+    """The subscription began; this is the current state."""
+    BATCH = "BATCH"
+    """Events were committed."""
+    REORG = "REORG"
+    """The chain was reorganised: something that stood was undone, or came back."""
+    REBUILD = "REBUILD"
+    """Everything was derived again from the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventCount:
+    """How many events of one type."""
+
+    type: EventType
+    """The type."""
+    count: int
+    """How many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyticsUpdate:
+    """The state at a new position, and what moved since the last update."""
+
+    position: int
+    """The position at which all of this was true; pass it as `after` to resume from here."""
+    committed_at: datetime | None
+    """When that position was committed; null before the first commit."""
+    reason: UpdateReason
+    """Why this was sent; REORG if any of the batches since the last update undid something."""
+    families: list[MetricFamily]
+    """The families whose figures moved since the last update; all of them in the first one."""
+    events: list[EventCount]
+    """Events that came to stand since the last update, by type."""
+    undone: int
+    """Events that ceased to stand since the last update."""
+    missed: int
+    """Positions since the last update, or since `after`, that had no update of their own."""
+    metrics: Overview
+    """The overview at this position."""
+    reading: Reading = field(repr=False, compare=False, metadata={"private": True})
+    """The snapshot from which the rest is answered."""
+
+
+async def updates(
+    analytics: Analytics,
+    *,
+    after: int | None,
+    families: Sequence[MetricFamily],
+    min_interval_ms: int,
+) -> AsyncIterator[AnalyticsUpdate]:
+    """Yield the current state, then an update a commit at most, what was missed being merged.
+
+    Raises `AnalyticsError` with code BAD_USER_INPUT for an interval or a position that is refused.
+    """
+    _check(analytics, after, min_interval_ms)
+    loop = asyncio.get_running_loop()
+    wanted = set(families or MetricFamily)
+    reading = await analytics.reading()
+    seen = reading.head.position
+    since = seen if after is None else after
+    yield await _update(analytics, reading, since, first=True)
+    while True:
+        sent = loop.time()
+        await analytics.updates.beyond(seen)
+        await asyncio.sleep(max(0.0, sent + min_interval_ms / 1000 - loop.time()))
+        reading = await analytics.reading()
+        if reading.head.position <= seen:
+            continue
+        update = await _update(analytics, reading, seen, first=False)
+        seen = update.position
+        if wanted.intersection(update.families):
+            yield update
+
+
+def _check(analytics: Analytics, after: int | None, min_interval_ms: int) -> None:
+    if not 0 <= min_interval_ms <= MAX_INTERVAL_MS:
+        raise AnalyticsError(
+            "BAD_USER_INPUT",
+            f"`minIntervalMs` is 0 to {MAX_INTERVAL_MS}.",
+            minimum=0,
+            maximum=MAX_INTERVAL_MS,
+        )
+    if after is not None and not 0 <= after <= analytics.updates.position:
+        raise AnalyticsError(
+            "BAD_USER_INPUT",
+            f"`after` is a position that was reached: 0 to {analytics.updates.position}. "
+            "If the service was set up anew, subscribe without it.",
+            position=analytics.updates.position,
+        )
+
+
+async def _update(
+    analytics: Analytics, reading: Reading, since: int, *, first: bool
+) -> AnalyticsUpdate:
+    position = reading.head.position
+    commits = await analytics.commits(since, position)
+    reason = UpdateReason.CURRENT if first else _reason(commits)
+    counts: Counter[str] = Counter()
+    for commit in commits:
+        counts.update(commit.counts)
+    moved = {family for commit in commits for family in commit.families}
+    committed = reading.head.committed
+    return AnalyticsUpdate(
+        position=position,
+        committed_at=None if committed is None else instant(committed),
+        reason=reason,
+        families=[each for each in MetricFamily if first or each in moved],
+        events=[EventCount(type=EventType(each), count=n) for each, n in sorted(counts.items())],
+        undone=sum(commit.undone for commit in commits),
+        missed=max(0, position - since - 1) if not first else position - since,
+        metrics=await analytics.overview(reading),
+        reading=reading,
+    )
+
+
+def _reason(commits: Sequence[Commit]) -> UpdateReason:
+    reasons = {commit.reason for commit in commits}
+    for reason in (UpdateReason.REBUILD, UpdateReason.REORG):
+        if reason in reasons:
+            return reason
+    return UpdateReason.BATCH

@@ -1,0 +1,140 @@
+"""Status: where the service is, what waits, and what is known to be missing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from time import time
+
+from documents.log import LogEntry
+from documents.projection import Database
+from services.activity import BlockReference
+from services.answers import instant
+from services.events import EventType
+from services.reading import NO_KEY, TIME_LIMIT_MS, Reading
+
+
+class GapKind(StrEnum):
+    """What is numbered without a hole on the canonical chain."""
+
+    BADGE = "badge"
+    """Badges."""
+    COMMUNITY = "community"
+    """Communities."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Ids that the chain must have given out, and that no delivery told of."""
+
+    kind: GapKind
+    """What is missing."""
+    missing: int
+    """How many of them."""
+    highest: str
+    """The highest id that was seen; all from 1 up to it exist on the chain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Parts of deliveries that were not taken, with the reason."""
+
+    reason: str
+    """Why."""
+    count: int
+    """How many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceStatus:
+    """Where the service is."""
+
+    position: int
+    """The number of the last committed batch."""
+    events_processed: int
+    """Events committed since ever, redelivered ones contained."""
+    events_waiting: int
+    """Events stored and not yet committed."""
+    last_committed_at: datetime | None
+    """When the last batch was committed."""
+    last_delivery_at: datetime | None
+    """When the last delivery was stored."""
+    lag_seconds: float
+    """For how long the oldest waiting delivery has been waiting; 0 if nothing waits."""
+    last_block: BlockReference | None
+    """The highest block that stands."""
+    gaps: list[Gap]
+    """What is certain to be missing; empty if nothing is."""
+    cache_hit_rate: float | None
+    """The share of answers that came from the cache; null before the first."""
+    refused: list[Refused]
+    """What deliveries contained that was not taken, by reason."""
+
+
+async def answer(
+    reading: Reading, database: Database, cache_hit_rate: float | None
+) -> ServiceStatus:
+    """Compute the status. What waits is counted now, the rest is at the reading's position."""
+    head = reading.head
+    log = database[LogEntry.Settings.name]
+    waiting = await log.aggregate(
+        [
+            {"$match": {"_id": {"$gt": head.sequence}}},
+            {
+                "$group": {
+                    "_id": None,
+                    "events": {"$sum": "$size"},
+                    "first": {"$min": "$received"},
+                    "last": {"$max": "$received"},
+                }
+            },
+        ],
+        maxTimeMS=TIME_LIMIT_MS,
+    ).to_list(1)
+    since = waiting[0]["first"] if waiting else None
+    delivered = waiting[0]["last"] if waiting else head.delivered
+    blocks = await reading.find(
+        reading.projection.blocks,
+        {"applied": True, "orphaned_by": None},
+        sort=(("height", -1),),
+        limit=1,
+    )
+    return ServiceStatus(
+        position=head.position,
+        events_processed=head.processed,
+        events_waiting=waiting[0]["events"] if waiting else 0,
+        last_committed_at=None if head.committed is None else instant(head.committed),
+        last_delivery_at=None if delivered is None else instant(delivered),
+        lag_seconds=max(0.0, time() - since / 1000) if since else 0.0,
+        last_block=next(
+            (BlockReference(height=row["height"], hash=row["_id"]) for row in blocks), None
+        ),
+        gaps=await gaps(reading),
+        cache_hit_rate=cache_hit_rate,
+        refused=[
+            Refused(reason=reason, count=count) for reason, count in sorted(head.refused.items())
+        ],
+    )
+
+
+async def gaps(reading: Reading) -> list[Gap]:
+    """Return which ids from 1 to the highest are not there; the chain gives them out in turn."""
+    kinds = {GapKind.BADGE: EventType.BADGE_ISSUED, GapKind.COMMUNITY: EventType.COMMUNITY_CREATED}
+    counted = await reading.totals(*((f"chain.{kind}", NO_KEY) for kind in kinds))
+    found = []
+    for (kind, created), count in zip(kinds.items(), counted, strict=True):
+        rows = await reading.find(
+            reading.projection.events,
+            {
+                "entity": {"$gt": f"{kind}:", "$lt": f"{kind}:99"},
+                "type": created,
+                "live": True,
+                "height": {"$ne": None},
+            },
+            {str(kind): 1},
+            sort=(("entity", -1),),
+            limit=1,
+        )
+        highest = rows[0][str(kind)] if rows else "0"
+        if int(highest) > count:
+            found.append(Gap(kind=kind, missing=int(highest) - count, highest=highest))
+    return found

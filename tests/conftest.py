@@ -1,0 +1,28 @@
+"""What every test may ask for: a real MongoDB, and an empty database of its own on it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pytest
+
+from documents.connection import Database, connect
+from documents.embedded import EmbeddedMongo
+
+
+@pytest.fixture(scope="session")
+async def mongo_url() -> AsyncIterator[str]:
+    """The URL of a real mongod, one for the whole run."""
+    with TemporaryDirectory(prefix="passportx-tests-") as directory:
+        async with EmbeddedMongo(Path(directory)) as url:
+            yield url
+
+
+@pytest.fixture
+async def database(mongo_url: str) -> AsyncIterator[Database]:
+    """An empty database for this test alone."""
+    database = await connect(mongo_url, f"test_{uuid4().hex}")
+    yield database
+    await database.client.drop_database(database.name)
+    database.client.close()
