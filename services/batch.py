@@ -183,7 +183,8 @@ class Batch:
         }
         rows = self._projection.templates.find({"_id": {"$in": list(named - changed.keys())}})
         async for row in rows:
-            self._templates[row["_id"]] = TemplateFacts(template=row.pop("_id"), **row)
+            template = row.pop("_id")
+            self._templates[template] = TemplateFacts(template=template, **row)
         self._templates.update(changed)
 
     def _resolve_badges(self) -> None:
@@ -207,7 +208,8 @@ class Batch:
         stored = {}
         if ids:
             async for row in self._projection.communities.find({"_id": {"$in": ids}}):
-                stored[row["_id"]] = CommunityFacts(community=row.pop("_id"), **row)
+                community = row.pop("_id")
+                stored[community] = CommunityFacts(community=community, **row)
         for _, records, standing in kind:
             found = facts.of_community(standing)
             now = found[1] if found else None
