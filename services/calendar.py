@@ -312,8 +312,14 @@ def day_index(instant: int) -> int:
 
 def month_index(instant: int) -> int:
     """Return the number of the UTC month: year * 12 + month - 1."""
-    day = date.fromordinal(day_index(instant) + _EPOCH_ORDINAL)
-    return day.year * 12 + day.month - 1
+    return month_of_day(day_index(instant))[0]
+
+
+@lru_cache(maxsize=4096)
+def month_of_day(day: int) -> tuple[int, int]:
+    """Return the month of a UTC day and its place in it, from 0."""
+    found = date.fromordinal(day + _EPOCH_ORDINAL)
+    return found.year * 12 + found.month - 1, found.day - 1
 
 
 def month_start(index: int) -> int:

@@ -5,20 +5,19 @@ from collections.abc import Iterator
 from services.facts import CommunityFacts, MembershipFacts
 from services.families import Family, Measure, Metric, MetricFamily, Point
 
-_NO_KEY = "-"
 
 
 def _project_community(community: CommunityFacts) -> Iterator[Point]:
-    yield Point("communities", _NO_KEY, community.created)
+    yield Point("communities", None, community.created)
     if community.deactivated is not None:
-        yield Point("communities.deactivated", _NO_KEY, community.deactivated)
+        yield Point("communities.deactivated", None, community.deactivated)
     if community.on_chain:
-        yield Point("chain.community", _NO_KEY, None)
+        yield Point("chain.community", None, None)
 
 
 def _project_membership(membership: MembershipFacts) -> Iterator[Point]:
-    yield Point("members", _NO_KEY, membership.since)
-    yield Point("members.community", membership.community, membership.since)
+    yield Point("members", None, membership.since)
+    yield Point("members.community", membership.community, None)
 
 
 FAMILY = Family(

@@ -26,12 +26,12 @@ class Point(NamedTuple):
 
     series: str
     """What is counted, such as `issued.category`."""
-    key: str
-    """One value of it, such as `3`; `-` where the series has no keys or the value is unknown."""
+    key: str | None
+    """One value of it, such as `3`; `-` for an unknown value, None where there are no keys."""
     at: int | None
     """When, in milliseconds since 1970; None for what has no time, only a total."""
     unique: bool = False
-    """Whether the recipient of the badge is counted as a distinct user too."""
+    """Whether the user is counted as a distinct one too."""
 
 
 class Measure(StrEnum):

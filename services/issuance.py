@@ -34,24 +34,21 @@ RATE_DAYS = 30
 def _project(badge: BadgeFacts) -> Iterator[Point]:
     at = badge.at
     dimensions = (
-        ("category", UNKNOWN if badge.category is None else str(badge.category)),
-        ("level", UNKNOWN if badge.level is None else str(badge.level)),
-        ("issuer", badge.issuer or UNKNOWN),
-        ("badge", badge.template or UNKNOWN),
-        ("community", badge.community or UNKNOWN),
+        ("issued.category", UNKNOWN if badge.category is None else str(badge.category)),
+        ("issued.level", UNKNOWN if badge.level is None else str(badge.level)),
+        ("issued.issuer", badge.issuer or UNKNOWN),
+        ("issued.template", badge.template or UNKNOWN),
+        ("issued.community", badge.community or UNKNOWN),
     )
-    yield Point("issued", UNKNOWN, at, unique=True)
-    for name, key in dimensions:
-        yield Point(f"issued.{name}", key, at, unique=True)
+    yield Point("issued", None, at, unique=True)
+    for series, key in dimensions:
+        yield Point(series, key, at, unique=True)
     if badge.on_chain:
-        yield Point("chain.badge", UNKNOWN, None)
+        yield Point("chain.badge", None, None)
     if badge.revoked is not None:
-        yield Point("revoked", UNKNOWN, badge.revoked)
-        yield Point("revoked.kind", "hard" if badge.hard else "soft", badge.revoked)
-        yield Point("lost", UNKNOWN, at)
-        for name, key in dimensions:
-            yield Point(f"revoked.{name}", key, badge.revoked)
-            yield Point(f"lost.{name}", key, at)
+        yield Point("revoked", None, badge.revoked)
+        yield Point("revoked.kind", "hard" if badge.hard else "soft", None)
+        yield Point("lost", None, at)
 
 
 FAMILY = Family(

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from services.facts import UserFacts
 from services.families import Family, Measure, Metric, MetricFamily, Point
 
-_NO_KEY = "-"
 HELD_BINS = ("0", "1", "2", "3-5", "6-10", "11+")
 """The histogram of badges held by a user."""
 
@@ -18,7 +17,7 @@ def held_bin(held: int) -> str:
 
 
 def _project(user: UserFacts) -> Iterator[Point]:
-    yield Point("users", _NO_KEY, user.joined)
+    yield Point("users", None, user.joined, unique=True)
     yield Point("users.held", held_bin(user.held), None)
 
 

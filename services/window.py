@@ -26,6 +26,7 @@ from services.calendar import (
     day_index,
     days_in_month_index,
     month_index,
+    month_of_day,
     month_start,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "days_in_month_index",
     "last_buckets",
     "month_index",
+    "month_of_day",
     "month_start",
     "resolve",
     "series",
