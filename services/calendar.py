@@ -126,6 +126,20 @@ class Calendar:
         """Return the hour that the local clock shows, 0..23."""
         return _wall(self.zone, instant) % DAY_MS // HOUR_MS
 
+    def offsets(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the parts (start, end, UTC offset) of a range in which the offset is one.
+
+        All are milliseconds. No zone has changed its clock twice within a day.
+        """
+        while start < end:
+            offset, stop = _offset(self.zone, start), start
+            while stop < end and _offset(self.zone, min(end, stop + DAY_MS) - ATOM_MS) == offset:
+                stop = min(end, stop + DAY_MS)
+            while stop < end and _offset(self.zone, stop) == offset:
+                stop += ATOM_MS
+            yield start, stop, offset
+            start = stop
+
     def floor(self, instant: int, granularity: Granularity) -> int:
         """Return the start of the bucket that holds the instant."""
         if granularity is Granularity.HOUR:

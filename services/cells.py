@@ -161,7 +161,7 @@ class Counters:
         self._totals = _Level(projection.totals, keep=10_000)
         self._months = _Level(projection.months, keep=5_000)
         self._days = _Level(projection.days, keep=500)
-        self._ever: dict[tuple[str, str], int] = {}
+        self._ever: dict[tuple[str, str], _Sum] = {}
         self._by_day: dict[tuple[str, str, int], _Sum] = {}
         self._by_atom: dict[tuple[str, int], _Sum] = {}
 
@@ -173,10 +173,10 @@ class Counters:
         A negative `n` takes no user away: `retract` does.
         """
         if at is None:
-            place = series, key or NO_KEY
-            self._ever[place] = self._ever.get(place, 0) + n
-            return
-        if key is None:
+            found = self._ever.get((series, key or NO_KEY))
+            if found is None:
+                found = self._ever[series, key or NO_KEY] = _Sum()
+        elif key is None:
             found = self._by_atom.get((series, at // ATOM_MS))
             if found is None:
                 found = self._by_atom[series, at // ATOM_MS] = _Sum()
@@ -195,8 +195,8 @@ class Counters:
         days = {day: month_of_day(day) for day in atoms | {day for _, _, day in self._by_day}}
         await self._load(days)
         totals, months, by_day = self._totals.cells, self._months.cells, self._days.cells
-        for (series, key), n in self._ever.items():
-            totals[series, key, None].add(n, [])
+        for (series, key), found in self._ever.items():
+            totals[series, key, None].add(found.n, found.ordinals)
         for (series, key, day), found in self._by_day.items():
             month, part = days[day]
             totals[series, key, None].add(found.n, found.ordinals)
@@ -213,7 +213,7 @@ class Counters:
         self._ever, self._by_day, self._by_atom = {}, {}, {}
 
     def retract(
-        self, series: str, key: str | None, at: int, ordinal: int, remaining: list[int]
+        self, series: str, key: str | None, at: int | None, ordinal: int, remaining: list[int]
     ) -> None:
         """Take a user out of the distinct users wherever none of its `remaining` times falls.
 
@@ -221,9 +221,11 @@ class Counters:
         memory, because a fall was applied to them before.
         """
         total = self._totals.cells[series, key or NO_KEY, None]
-        month = self._months.cells[series, key or NO_KEY, month_index(at)]
         if not remaining:
             total.discard(ordinal)
+        if at is None:
+            return
+        month = self._months.cells[series, key or NO_KEY, month_index(at)]
         if all(month_index(each) != month_index(at) for each in remaining):
             month.discard(ordinal)
         if key is not None:

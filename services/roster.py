@@ -70,11 +70,6 @@ class Roster:
         """Return the number of a user in bitmaps and tables."""
         return self._ordinals[user]
 
-    def names(self, ordinals: Iterable[int]) -> list[str]:
-        """Return the touched users who have these numbers."""
-        wanted = set(ordinals)
-        return [user for user in self._users if self._ordinals[user] in wanted]
-
     async def resolve(self, records: dict[str, Record]) -> None:
         """Determine each user's facts; `records` are those that the batch changes."""
         table = self._workspace.users
@@ -124,7 +119,7 @@ class Roster:
             self.changes.append(Change(before, now))
 
     async def appearances(
-        self, users: Iterable[str], records: dict[str, Record]
+        self, users: Iterable[str | None], records: dict[str, Record]
     ) -> AsyncIterator[Record]:
         """Return the live records by which the users appear, as they are after the batch."""
         wanted = set(users)

@@ -1,7 +1,8 @@
 """What a batch moves: the counters and the rows of the fact table, by the facts that changed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from services.catalogue import FAMILIES, points
 from services.events import EventType
@@ -21,13 +22,24 @@ from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, NO_FACT
 from services.workspace import Workspace
 
 
+class _Fall(NamedTuple):
+    """Somebody or something distinct whose count has fallen, and the fact that is no more."""
+
+    point: Point
+    ordinal: int
+    fact: Facts | None
+
+
+_Remaining = defaultdict[tuple[str, str | None, int], list[int]]
+
+
 class Tally:
     """Counts changes of facts. `count` first, `store` then; both once."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._roots: set[str] = set()
-        self._falls: list[tuple[Point, int]] = []
+        self._falls: list[_Fall] = []
         self._joined: dict[int, int] = {}
         self.since: int | None = None
         """The earliest instant whose figures move."""
@@ -51,20 +63,26 @@ class Tally:
                 moved = [(point, sign) for point, sign in counted.items() if sign]
             else:
                 moved = [(point, -1) for point in old] + [(point, 1) for point in new]
-            users = _ordinal(before, roster), _ordinal(now, roster)
             if isinstance(now, UserFacts):
-                self._joined[users[1]] = now.joined
+                self._joined[roster.ordinal(now.user)] = now.joined
             for point, sign in moved:
-                self._move(point, sign, users[sign > 0])
+                fact = now if sign > 0 else before
+                ordinal = self._ordinal(fact, point.distinct, roster) if point.distinct else None
+                self._move(point, sign, ordinal)
+                if sign < 0 and ordinal is not None:
+                    self._falls.append(_Fall(point, ordinal, fact))
 
-    def _move(self, point: Point, sign: int, ordinal: int) -> None:
-        series, key, at, unique = point
-        self._workspace.counters.add(series, key, at, sign, ordinal if unique else None)
+    def _move(self, point: Point, sign: int, ordinal: int | None) -> None:
+        series, key, at, _ = point
+        self._workspace.counters.add(series, key, at, sign, ordinal)
         self._roots.add(series.partition(".")[0])
         if at is not None and (self.since is None or at < self.since):
             self.since = at
-        if sign < 0 and unique:
-            self._falls.append((point, ordinal))
+
+    def _ordinal(self, fact: Facts | None, distinct: str, roster: Roster) -> int:
+        if distinct == "template" and isinstance(fact, BadgeFacts):
+            return self._workspace.code("template", fact.template)
+        return roster.ordinal(_user(fact) or "")
 
     async def store(
         self, changes: Sequence[Change], roster: Roster, records: dict[str, Record]
@@ -78,20 +96,39 @@ class Tally:
         """Take users out of the distinct users where nothing counts them any longer."""
         if not self._falls:
             return
-        remaining: defaultdict[tuple[str, str | None, int], list[int]] = defaultdict(list)
-        for ordinal, joined in self._joined.items():
-            remaining["users", None, ordinal].append(joined)
-        users = roster.names(ordinal for _, ordinal in self._falls)
-        async for record in roster.appearances(users, records):
-            if record["type"] == EventType.BADGE_ISSUED:
-                ordinal = roster.ordinal(record["user"])
-                for series, key, at, unique in points(stored_badge(record)):
-                    if unique and at is not None:
-                        remaining[series, key, ordinal].append(at)
-        for (series, key, at, _), ordinal in self._falls:
-            assert at is not None  # noqa: S101  # users are distinguished in time only
+        remaining = await self._remaining(roster, records)
+        for (series, key, at, _), ordinal, _ in self._falls:
             others = remaining[series, key, ordinal]
             self._workspace.counters.retract(series, key, at, ordinal, others)
+
+    async def _remaining(self, roster: Roster, records: dict[str, Record]) -> _Remaining:
+        """Return when what fell somewhere is counted still, by series, key and ordinal."""
+        remaining: _Remaining = defaultdict(list)
+        for ordinal, joined in self._joined.items():
+            remaining["users", None, ordinal].append(joined)
+        users = {_user(fall.fact) for fall in self._falls if fall.point.distinct == "user"}
+        async for record in roster.appearances(users - {None}, records):
+            if record["type"] == EventType.BADGE_ISSUED:
+                ordinal = roster.ordinal(record["user"])
+                for series, key, at, distinct in points(stored_badge(record)):
+                    if distinct == "user":
+                        remaining[series, key, ordinal].append(record["at"] if at is None else at)
+        for (_, issuer, _, distinct), code, fact in self._falls:
+            place = "templates.issuer", issuer, code
+            if distinct == "template" and isinstance(fact, BadgeFacts) and place not in remaining:
+                remaining[place] = [record["at"] async for record in self._issues(fact, records)]
+        return remaining
+
+    async def _issues(self, badge: BadgeFacts, records: dict[str, Record]) -> AsyncIterator[Record]:
+        """Return the issues of a badge's template by its issuer that are live after the batch."""
+        same = {"template": badge.template, "issuer": badge.issuer}
+        for record in records.values():
+            if record["live"] and all(record.get(name) == key for name, key in same.items()):
+                yield record
+        query = {**same, "type": EventType.BADGE_ISSUED, "live": True}
+        async for row in self._workspace.projection.events.find(query, {"at": 1}):
+            if row["_id"] not in records:
+                yield row
 
     async def _fill(self, changes: Sequence[Change], roster: Roster) -> None:
         """Write the rows of badges, memberships and communities."""
@@ -147,11 +184,6 @@ def _user(facts: Facts | None) -> str | None:
     if isinstance(facts, BadgeFacts):
         return facts.recipient
     return facts.user if isinstance(facts, UserFacts) else None
-
-
-def _ordinal(facts: Facts | None, roster: Roster) -> int:
-    user = _user(facts)
-    return NEVER if user is None else roster.ordinal(user)
 
 
 def _same_user(before: Facts | None, now: Facts | None) -> bool:
