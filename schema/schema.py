@@ -9,6 +9,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 import schema.types  # noqa: F401  # lends the types that the resolvers answer with
 from resolvers import analytics, ingest, live
+from schema.errors import Schema
 from schema.limits import Limits, guard
 from services.answers import Position, TimeZone
 
@@ -62,7 +63,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 def build(limits: Limits | None = None) -> strawberry.Schema:
     """Return the schema, guarded by limits."""
     limits = limits or Limits()
-    return strawberry.Schema(
+    return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

@@ -19,7 +19,7 @@ from services.community import CommunityMetrics
 from services.distribution import BadgeDistribution
 from services.errors import AnalyticsError
 from services.events import EventType
-from services.figures import Where
+from services.figures import Where, matched
 from services.issuance import IssuanceMetrics
 from services.overview import Overview
 from services.reading import Reader, Reading
@@ -112,8 +112,14 @@ class Analytics:
         return await _available(self._reader.reading(self.updates.position))
 
     async def view(self, question: Question, reading: Reading | None = None) -> View:
-        """Return what the families answer of a question. Raises `WindowError`."""
+        """Return what the families answer of a question.
+
+        Raises `WindowError`, or `AnalyticsError` for a filter as `matched` does.
+        """
         at = reading or await self.reading()
+        names = tuple(map(self._names.category_key, question.where.categories))
+        where = replace(question.where, categories=names)
+        matched(at, where)
         now = self._clock()
         window = resolve(
             question.range,
@@ -132,10 +138,7 @@ class Analytics:
             at,
             window,
             names=self._names,
-            where=replace(
-                question.where,
-                categories=tuple(map(self._names.category_key, question.where.categories)),
-            ),
+            where=where,
             compared=question.compared,
             keep=keep,
         )

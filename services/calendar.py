@@ -124,7 +124,12 @@ class Calendar:
 
     def hour_of(self, instant: int) -> int:
         """Return the hour that the local clock shows, 0..23."""
-        return _wall(self.zone, instant) % DAY_MS // HOUR_MS
+        return self.clock(instant)[1]
+
+    def clock(self, instant: int) -> tuple[int, int]:
+        """Return the weekday (0 is Monday) and the hour that the local clock shows."""
+        days, rest = divmod(_wall(self.zone, instant), DAY_MS)
+        return date.fromordinal(days + _EPOCH_ORDINAL).weekday(), rest // HOUR_MS
 
     def offsets(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Yield the parts (start, end, UTC offset) of a range in which the offset is one.

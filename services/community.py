@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from services.answers import instant
 from services.facts import CommunityFacts, MembershipFacts
@@ -195,7 +196,7 @@ class CommunityMetrics(Answer):
 
     @figure
     async def community_growth_trend(
-        self, granularity: Granularity = Granularity.MONTH
+        self, granularity: Annotated[Granularity, "The length of a bucket."] = Granularity.MONTH
     ) -> list[CommunityGrowthPoint]:
         """The growth by bucket: over the range, or the last 12 buckets of all time."""
         figures = self.view.figures

@@ -1,6 +1,7 @@
 """Issuance: how many badges were issued, revoked and are held, when, and of what kind."""
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 from services.answers import BadgeStanding, Names, SeriesPoint, Slice, slices
 from services.cells import NO_KEY as UNKNOWN
@@ -175,7 +176,9 @@ class IssuanceMetrics(Answer):
         return await self.view.series(ISSUED, Granularity.MONTH, 12)
 
     @figure
-    async def issued(self, granularity: Granularity) -> list[SeriesPoint]:
+    async def issued(
+        self, granularity: Annotated[Granularity, "The length of a bucket."] = Granularity.DAY
+    ) -> list[SeriesPoint]:
         """Badges issued by bucket, over the range."""
         return await self.view.series(ISSUED, granularity)
 

@@ -57,7 +57,7 @@ class Tally:
         """Move the counters by what is counted of the facts before and now."""
         for before, now, *_ in changes:
             old, new = points(before), points(now)
-            if _same_user(before, now):
+            if before is not None and now is not None and _distinct(before) == _distinct(now):
                 counted = Counter(new)
                 counted.subtract(old)
                 moved = [(point, sign) for point, sign in counted.items() if sign]
@@ -186,6 +186,6 @@ def _user(facts: Facts | None) -> str | None:
     return facts.user if isinstance(facts, UserFacts) else None
 
 
-def _same_user(before: Facts | None, now: Facts | None) -> bool:
-    """Return whether points that stay the same may be left out: not if another user's."""
-    return before is not None and now is not None and _user(before) == _user(now)
+def _distinct(facts: Facts) -> tuple[str | None, str | None]:
+    """Return what points do not say themselves: only with the same are equal points the same."""
+    return _user(facts), facts.template if isinstance(facts, BadgeFacts) else None

@@ -1,9 +1,11 @@
 """One question at one position, and the answers that are computed of it when they are asked for."""
 
+from asyncio import gather
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, update_wrapper
+from inspect import iscoroutinefunction
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from services.answers import Names, Position, ResolvedRange, SeriesPoint, instant, resolved
@@ -135,7 +137,7 @@ class View:
         self, metric: Metric, granularity: Granularity, default: int | None = None
     ) -> list[SeriesPoint]:
         """Return a metric by bucket, compared if a comparison is asked for."""
-        pairs = self._pairs(granularity, default)
+        pairs = self.pairs(granularity, default)
         values = await self.values(metric, [bucket for bucket, _ in pairs], granularity)
         earlier = [bucket for _, bucket in pairs if bucket is not None]
         then = iter(await self.values(metric, earlier, granularity))
@@ -155,9 +157,10 @@ class View:
         now, *then = await self.values(metric, buckets)
         return now, _compared(metric, now, then[0]) if then else None
 
-    def _pairs(
+    def pairs(
         self, granularity: Granularity, default: int | None
     ) -> Sequence[tuple[Bucket, Bucket | None]]:
+        """Return the buckets of a series, each with what it is compared with."""
         window = self.shown(granularity, default)
         if self.compared is None:
             return [(bucket, None) for bucket in series(window, granularity)]
@@ -243,3 +246,21 @@ def figure(
 
     update_wrapper(kept, compute)
     return kept
+
+
+async def collect(answer: Answer) -> dict[str, Any]:
+    """Return every figure of an answer, with default arguments, by its name.
+
+    A figure that is refused, such as a series that is too long, gives the code of the refusal.
+    """
+    names = [
+        name
+        for name, method in vars(type(answer)).items()
+        if not name.startswith("_") and iscoroutinefunction(method)
+    ]
+    found = await gather(*(getattr(answer, name)() for name in names), return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, AnalyticsError):
+            raise each
+    codes = (each.code if isinstance(each, AnalyticsError) else each for each in found)
+    return dict(zip(names, codes, strict=True))
