@@ -104,6 +104,8 @@ class Service:
 
     async def ready(self, _: Request) -> Response:
         """Answer 200 once the database answers and the backlog is caught up, else 503."""
+        if self.processor.trouble:
+            return JSONResponse({"status": "failing", "reason": self.processor.trouble}, 503)
         try:
             status = await self.analytics.status()
         except AnalyticsError as error:
