@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import click
 import uvicorn
 
-from app import Service, access, application, opened
+from app import DIST, Service, access, application, opened
 from ingest.demo import Progress, play
 from settings import Settings
 
@@ -103,7 +103,9 @@ def _introduce(settings: Settings, listening: socket.socket) -> None:
     address = _address(listening)
     database = "MONGODB_URL" if settings.mongodb_url else f"{settings.data_dir} (embedded)"
     where = "ANALYTICS_INGEST_TOKENS" if settings.ingest_tokens else settings.data_dir / TOKEN_FILE
+    built = (DIST / "index.html").is_file()
     lines = [
+        ("Dashboard", f"{address}/" if built else "not built; `make dashboard` builds it"),
         ("GraphQL and GraphiQL", f"{address}/graphql"),
         ("Schema", f"{address}/schema.graphql"),
         ("Webhook for Chainhook", f"{address}/webhooks/chainhook"),
