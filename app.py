@@ -21,7 +21,7 @@ from ingest.webhook import Webhook
 from resolvers.context import Context
 from schema.http import graphql_routes
 from schema.limits import Limits
-from schema.schema import build
+from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
 from services.analytics import Analytics
@@ -131,7 +131,6 @@ def application(settings: Settings, service: Service) -> Starlette:
     """Return the ASGI application of a service."""
     limits = Limits(introspection=settings.introspection)
     graphql = build(limits)
-    sdl = f"{graphql.as_str()}\n"
     origins = frozenset(settings.allowed_origins)
     transport = Transport(schema=graphql, context=service.context, limits=limits, origins=origins)
     exact = settings.webhook_authorization
@@ -150,7 +149,7 @@ def application(settings: Settings, service: Service) -> Starlette:
         await service.stop()
 
     async def schema_file(_: Request) -> Response:
-        return PlainTextResponse(sdl)
+        return PlainTextResponse(sdl())
 
     return Starlette(
         routes=[

@@ -102,9 +102,9 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
 @cli.command()
 def schema() -> None:
     """Print the GraphQL schema."""
-    from schema.schema import build  # noqa: PLC0415  # no other command needs it alone
+    from schema.schema import sdl  # noqa: PLC0415  # no other command needs it alone
 
-    click.echo(build().as_str())
+    click.echo(sdl(), nl=False)
 
 
 def listen(settings: Settings) -> socket.socket:
