@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, settings: Settings, database: Database, access: Access) -> None:
         self._settings = settings
-        self._database = database
+        self.database = database
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)

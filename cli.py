@@ -100,6 +100,31 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
 
 
 @cli.command()
+@with_settings_of_the_log
+def rebuild(**flags: Any) -> None:
+    """Derive every figure again from the log.
+
+    The old figures answer until the new ones are there. A service may be running on the same
+    database; it takes up the new figures by itself.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    asyncio.run(maintenance.rebuild(given(flags)))
+
+
+@cli.command()
+@with_settings_of_the_log
+def verify(**flags: Any) -> None:
+    """Recount every figure from the log by brute force, and print what differs.
+
+    A service may be running on the same database. The exit code is 1 if anything differs.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    raise SystemExit(0 if asyncio.run(maintenance.verify(given(flags))) else 1)
+
+
+@cli.command()
 def schema() -> None:
     """Print the GraphQL schema."""
     from schema.schema import sdl  # noqa: PLC0415  # no other command needs it alone

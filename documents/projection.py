@@ -90,4 +90,18 @@ async def prepare(database: Database) -> Head:
         head = await Head.get("head")
     assert head is not None  # noqa: S101  # just written; nothing deletes it
     await Projection(database, head.generation).create()
+    await _drop_stale(database)
     return head
+
+
+async def _drop_stale(database: Database) -> None:
+    """Drop the collections of generations that no head names: rebuilt ones, and torn rebuilds."""
+    heads = database[Head.Settings.name].find({}, {"generation": 1})
+    named = {head["generation"] async for head in heads}
+    for name in await database.list_collection_names():
+        kind, _, generation = name.rpartition("_")
+        if kind in _PROJECTED_NAMES and int(generation) not in named:
+            await database[name].drop()
+
+
+_PROJECTED_NAMES = {model.Settings.name for model in PROJECTED}

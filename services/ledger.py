@@ -18,6 +18,9 @@ from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+LIVE, REBUILT = "head", "rebuild"
+"""The `_id` of the head that answers, and of the one that a rebuild moves."""
+
 
 class Fenced(Exception):
     """Another committer has taken the position; read the head again."""
@@ -35,7 +38,7 @@ class Committed:
 class Ledger:
     """The committer of one generation of projections."""
 
-    def __init__(self, database: Database, *, head: str = "head") -> None:
+    def __init__(self, database: Database, *, head: str = LIVE) -> None:
         self._database = database
         self._log = database[LogEntry.Settings.name]
         self._heads = database[Head.Settings.name]
@@ -84,7 +87,9 @@ class Ledger:
         await batch.work_out(entries)
         moved = self._moved(head, batch, entries, self._workspace)
         commit = self._record(head, moved, batch, entries)
-        operations = [*batch.operations(), *self._workspace.operations(moved.position)]
+        # The rows of a rebuild must not pass for those of a later position of the first head.
+        changed = moved.position if self._head_id == LIVE else -moved.position
+        operations = [*batch.operations(), *self._workspace.operations(changed)]
         try:
             await self._write(head.position, moved, commit, operations)
         except Fenced:
@@ -171,7 +176,7 @@ class Ledger:
             )
             if result.matched_count != 1:
                 raise Fenced
-            if self._head_id == "head":
+            if self._head_id == LIVE:
                 await self._commits.insert_one(commit, session=session)
             for collection, operations in writes:
                 if operations:
