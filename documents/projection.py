@@ -9,7 +9,7 @@ from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 
 from documents.cells import DayCell, MonthCell, TotalCell
-from documents.log import Commit, Head, LogEntry
+from documents.log import Commit, Head, Import, LogEntry
 from documents.records import (
     BlockRecord,
     CommunityRecord,
@@ -21,7 +21,7 @@ from documents.records import (
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
-KEPT: tuple[type[Document], ...] = (LogEntry, Commit, Head)
+KEPT: tuple[type[Document], ...] = (LogEntry, Commit, Head, Import)
 PROJECTED: tuple[type[Document], ...] = (
     EventRecord,
     BlockRecord,
