@@ -7,6 +7,7 @@ from typing import Any
 
 from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.cells import DayCell, MonthCell, TotalCell
 from documents.log import Commit, Head, Import, LogEntry
@@ -20,6 +21,8 @@ from documents.records import (
 
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
+
+NAMESPACE_EXISTS = 48
 
 KEPT: tuple[type[Document], ...] = (LogEntry, Commit, Head, Import)
 PROJECTED: tuple[type[Document], ...] = (
@@ -56,8 +59,7 @@ class Projection:
         """Create the collections with their indexes, where they do not exist."""
         for model in PROJECTED:
             collection = self._collection(model)
-            if collection.name not in await self._database.list_collection_names():
-                await self._database.create_collection(collection.name)
+            await _create(self._database, collection.name)
             indexes = getattr(model.Settings, "indexes", [])
             if indexes:
                 await collection.create_indexes(indexes)
@@ -72,8 +74,7 @@ async def prepare(database: Database) -> Head:
     """Bind the documents to the database, create what is missing, and return the head."""
     await init_beanie(database=database, document_models=list(KEPT))
     for model in KEPT:
-        if model.Settings.name not in await database.list_collection_names():
-            await database.create_collection(model.Settings.name)
+        await _create(database, model.Settings.name)
     head = await Head.get("head")
     if head is None:
         head = Head()
@@ -84,3 +85,16 @@ async def prepare(database: Database) -> Head:
     assert head is not None  # noqa: S101  # just written; nothing deletes it
     await Projection(database, head.generation).create()
     return head
+
+
+async def _create(database: Database, name: str) -> None:
+    """Create a collection if it is not there: a transaction of MongoDB cannot."""
+    if name in await database.list_collection_names():
+        return
+    try:
+        await database.create_collection(name)
+    except CollectionInvalid:
+        pass  # another process that starts now was first
+    except OperationFailure as failure:
+        if failure.code != NAMESPACE_EXISTS:
+            raise
