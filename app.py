@@ -194,14 +194,22 @@ def access(settings: Settings, made: str | None) -> Access:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`."""
-    from documents.embedded import EmbeddedMongo  # noqa: PLC0415  # not needed with MONGODB_URL
+async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Database]:
+    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`.
+
+    With `join`, an embedded one that a running service has open is used beside it.
+    """
+    from documents import embedded  # noqa: PLC0415  # not needed with MONGODB_URL
 
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
-            url = await stack.enter_async_context(EmbeddedMongo(settings.data_dir))
+            try:
+                url = await stack.enter_async_context(embedded.EmbeddedMongo(settings.data_dir))
+            except embedded.DataDirectoryInUse:
+                url = await embedded.running_url(settings.data_dir) if join else None
+                if url is None:
+                    raise
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
         await prepare(database)
