@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from documents.connection import connect
+from documents.connection import checking, connect
 from documents.projection import Database, prepare
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
@@ -38,7 +38,7 @@ from settings import Settings, SettingsError
 logger = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Service:
@@ -165,7 +165,7 @@ def application(settings: Settings, service: Service) -> Starlette:
             Route("/readyz", service.ready),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts)),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
@@ -175,6 +175,18 @@ def application(settings: Settings, service: Service) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def hosts(settings: Settings) -> list[str]:
+    """Return the names by which the service may be addressed.
+
+    Where reads are open, on a loopback address, a page from elsewhere must not reach the service
+    under a name of its own (DNS rebinding). Elsewhere a token is needed, which such a page has not,
+    and nobody can know by which names this machine is addressed.
+    """
+    if settings.allowed_hosts:
+        return list(settings.allowed_hosts)
+    return [*LOCAL_NAMES, settings.host] if settings.is_local else ["*"]
 
 
 def access(settings: Settings, made: str | None) -> Access:
@@ -189,7 +201,7 @@ def access(settings: Settings, made: str | None) -> Access:
             Right.READ: reads,
             Right.ADMINISTER: [token.get_secret_value() for token in settings.admin_tokens],
         },
-        open_reads=not reads and settings.host in LOOPBACK,
+        open_reads=not reads and settings.is_local,
     )
 
 
@@ -212,5 +224,6 @@ async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Dat
                     raise
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
-        await prepare(database)
+        with checking(database):
+            await prepare(database)
         yield database

@@ -82,9 +82,9 @@ def cli() -> None:
 @with_settings
 def serve(**flags: Any) -> None:
     """Serve GraphQL, the webhook and the dashboard."""
-    import server  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+
     server.run(server.serve(settings, listen(settings)))
 
 
@@ -99,20 +99,29 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
     Half a year of history comes within seconds, then a few blocks a minute, with a reorganisation
     among them now and then. The data lies in a `demo` directory inside the data directory.
     """
-    import server  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
+    if not settings.enabled:
+        raise StartError("ANALYTICS_ENABLED is false, and a demo brings events: set it to true.")
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+    from ingest.demo import DemoError  # noqa: PLC0415  # nothing else needs it
+
     if settings.mongodb_url is None:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
-    server.run(
-        server.demonstrate(
-            settings,
-            listen(settings),
-            badges=badges,
-            blocks_per_minute=blocks_per_minute,
-            seed=seed,
+    try:
+        server.run(
+            server.demonstrate(
+                settings,
+                listen(settings),
+                badges=badges,
+                blocks_per_minute=blocks_per_minute,
+                seed=seed,
+            )
         )
-    )
+    except DemoError as error:
+        raise StartError(
+            f"The demo cannot go on, for {error}: see that PASSPORTX_ALLOWED_HOSTS allows "
+            f"{settings.host}."
+        ) from None
 
 
 @cli.command("import")
@@ -197,10 +206,11 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return websocket.listen(settings.host, settings.port)
     except OSError as error:
+        # Python adds which address it was, and that is told here.
+        reason, *_ = str(error.strerror).split(" (while attempting")
         raise StartError(
             f"PASSPORTX_HOST and PASSPORTX_PORT: {settings.host}:{settings.port} cannot be "
-            f"listened on ({error.strerror or error}); stop what uses it, or choose another with "
-            "--port."
+            f"listened on ({reason}); stop what uses it, or choose another with --port."
         ) from None
 
 
