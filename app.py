@@ -33,7 +33,7 @@ from services.ledger import Ledger
 from services.log import Log
 from services.reading import Reader
 from services.updates import Updates
-from settings import Settings
+from settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +104,8 @@ class Service:
 
     async def ready(self, _: Request) -> Response:
         """Answer 200 once the database answers and the backlog is caught up, else 503."""
+        if self.processor.trouble:
+            return JSONResponse({"status": "failing", "reason": self.processor.trouble}, 503)
         try:
             status = await self.analytics.status()
         except AnalyticsError as error:
@@ -114,15 +116,20 @@ class Service:
 
 
 def contracts(settings: Settings) -> Contracts:
-    """Return the contracts that the settings say to trust."""
-    return Contracts.of(
-        settings.network,
-        settings.deployer,
-        badge_issuer=settings.badge_issuer,
-        community_manager=settings.community_manager,
-        passport_nft=settings.passport_nft,
-        passport_core=settings.passport_core,
-    )
+    """Return the contracts that the settings say to trust. Raises `SettingsError`."""
+    try:
+        return Contracts.of(
+            settings.network,
+            settings.deployer,
+            badge_issuer=settings.badge_issuer,
+            community_manager=settings.community_manager,
+            passport_nft=settings.passport_nft,
+            passport_core=settings.passport_core,
+        )
+    except ValueError as error:
+        raise SettingsError(
+            f"PASSPORTX_DEPLOYER is mistyped, for its checksum is wrong ({error}): copy it anew."
+        ) from None
 
 
 def application(settings: Settings, service: Service) -> Starlette:

@@ -1,6 +1,5 @@
 """The command line, `passportx`."""
 
-import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -67,10 +66,10 @@ def cli() -> None:
 @with_settings
 def serve(**flags: Any) -> None:
     """Serve GraphQL, the webhook and the dashboard."""
-    from server import serve as run  # noqa: PLC0415  # `--help` needs no server
+    import server  # noqa: PLC0415  # `--help` needs no server
 
     settings = given(flags)
-    asyncio.run(run(settings, listen(settings)))
+    server.run(server.serve(settings, listen(settings)))
 
 
 @cli.command()
@@ -84,13 +83,13 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
     Half a year of history comes within seconds, then a few blocks a minute, with a reorganisation
     among them now and then. The data lies in a `demo` directory inside the data directory.
     """
-    from server import demonstrate  # noqa: PLC0415  # `--help` needs no server
+    import server  # noqa: PLC0415  # `--help` needs no server
 
     settings = given(flags)
     if settings.mongodb_url is None:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
-    asyncio.run(
-        demonstrate(
+    server.run(
+        server.demonstrate(
             settings,
             listen(settings),
             badges=badges,
@@ -110,19 +109,16 @@ def schema() -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens as the settings say. Raises `StartError`."""
+    from schema import websocket  # noqa: PLC0415  # `--help` needs no server
+
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(2048)
+        return websocket.listen(settings.host, settings.port)
     except OSError as error:
         raise StartError(
             f"PASSPORTX_HOST and PASSPORTX_PORT: {settings.host}:{settings.port} cannot be "
             f"listened on ({error.strerror or error}); stop what uses it, or choose another with "
             "--port."
         ) from None
-    return listening
 
 
 if __name__ == "__main__":

@@ -1,23 +1,36 @@
 """Running the service: the database, the server, the demo beside it."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 
 from app import DIST, Service, access, application, opened
-from ingest.demo import Progress, play
+from schema.websocket import SERVER_OPTIONS
 from settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.demo import Progress
 
 logger = logging.getLogger(__name__)
 TOKEN_FILE = "ingest-token"  # noqa: S105  # the name of a file
-SHUTDOWN_SECONDS = 2
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run `serve` or `demonstrate` to its end, on uvloop where there is one."""
+    # uvicorn sets its loop up only in a server that it runs itself, as `asyncio.run` would not.
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(main)
 
 
 async def serve(settings: Settings, listening: socket.socket) -> None:
@@ -35,6 +48,8 @@ async def demonstrate(
     seed: int,
 ) -> None:
     """Serve, and play a synthetic chain into the service's own webhook."""
+    from ingest.demo import play  # noqa: PLC0415  # a tenth of the time that `serve` takes to start
+
     async with _server(settings, listening) as server:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         token = ingest_token(settings)
@@ -64,18 +79,37 @@ async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator
     async with opened(settings) as database:
         token = ingest_token(settings)
         service = Service(settings, database, access(settings, token))
-        config = uvicorn.Config(
-            application(settings, service),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="websockets-sansio",
-            ws_max_size=64 * 1024,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
+        config = uvicorn.Config(application(settings, service), **SERVER_OPTIONS)
         _introduce(settings, listening)
-        yield uvicorn.Server(config)
+        _tune_garbage_collector()
+        yield _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Stops when it is told to, and leaves it to those around it to end the process.
+
+    uvicorn's own raises the signal again, which ends the process before its database has stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM."""
+        for each in (signal.SIGINT, signal.SIGTERM):
+            # For good: another Ctrl-C must not interrupt the stopping of the database.
+            signal.signal(each, self.handle_exit)
+        yield
+
+
+def _tune_garbage_collector() -> None:
+    """Keep the collector from looking at what stays, and from looking often.
+
+    Ingest makes and drops some hundred thousand objects a second, none of them in a cycle; by
+    default a collection follows every 700 of them, and the full ones walk through the whole
+    schema. Without that, ingest is a quarter faster (measured: +24 %).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def ingest_token(settings: Settings) -> str | None:
@@ -124,7 +158,7 @@ class _Story:
     def __init__(self) -> None:
         self._told = 0
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: "Progress") -> None:
         """Tell of one delivery."""
         if progress.waiting:
             click.echo("demo: the service is away, waiting")

@@ -17,6 +17,7 @@ from documents.records import (
     TemplateRecord,
     UserRecord,
 )
+from documents.tables import CodeRecord, FactChunk, UserChunk
 
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
@@ -31,6 +32,9 @@ PROJECTED: tuple[type[Document], ...] = (
     TotalCell,
     MonthCell,
     DayCell,
+    FactChunk,
+    UserChunk,
+    CodeRecord,
 )
 
 
@@ -48,6 +52,9 @@ class Projection:
         self.totals = self._collection(TotalCell)
         self.months = self._collection(MonthCell)
         self.days = self._collection(DayCell)
+        self.fact_chunks = self._collection(FactChunk)
+        self.user_chunks = self._collection(UserChunk)
+        self.codes = self._collection(CodeRecord)
 
     def _collection(self, model: type[Document]) -> Collection:
         return self._database[f"{model.Settings.name}_{self.generation}"]

@@ -10,9 +10,9 @@ from strawberry.types.scalar import ScalarDefinition
 
 import schema.types  # noqa: F401  # lends the types that the resolvers answer with
 from resolvers import analytics, ingest, live
-from resolvers.inputs import TimeZone
-from resolvers.live import Position
+from schema.errors import Schema
 from schema.limits import Limits, guard
+from services.answers import Position, TimeZone
 
 
 def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of any type
@@ -23,6 +23,9 @@ def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of a
 class Query:
     aggregated = _field(analytics.aggregated)
     issuance = _field(analytics.issuance)
+    community = _field(analytics.community)
+    users = _field(analytics.users)
+    distribution = _field(analytics.distribution)
     trends = _field(analytics.trend)
     activity = _field(analytics.activity)
     status = _field(analytics.status)
@@ -72,7 +75,7 @@ def sdl() -> str:
 def _schema(limits: Limits, *, is_sorted: bool = False) -> strawberry.Schema:
     # Sorting makes the enums anew as graphql-core's own: resolvers of a sorted schema are given
     # the values of the members where they expect the members.
-    return strawberry.Schema(
+    return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
