@@ -1,5 +1,6 @@
 """The command line, `passportx`."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable

@@ -29,12 +29,13 @@ async def rebuild(database: Database, limit: int, tell: Callable[[int, int], Non
     heads = database[Head.Settings.name]
     current = Head.model_validate(await heads.find_one({"_id": "head"}))
     generation = current.generation + 1
-    await Projection(database, generation).drop()
-    await Projection(database, generation).create()
     fresh = Head(id=REBUILT, generation=generation)
+    # First, for a process that starts drops the generations that no head names.
     await heads.replace_one(
         {"_id": REBUILT}, {"_id": REBUILT, **fresh.model_dump(exclude={"id"})}, upsert=True
     )
+    await Projection(database, generation).drop()
+    await Projection(database, generation).create()
     ledger = Ledger(database, head=REBUILT)
     while True:
         await _catch_up(database, ledger, limit, tell)
@@ -59,7 +60,7 @@ async def _take_over(database: Database) -> int:
     """Let the new generation answer. Raises `_Behind` if it lacks what the old one contains."""
     heads = database[Head.Settings.name]
 
-    async def swap(session: Any) -> int:  # noqa: ANN401  # Motor's session is not typed
+    async def swap(session: Any) -> Any:  # noqa: ANN401  # Motor is not typed
         old = Head.model_validate(await heads.find_one({"_id": "head"}, session=session))
         new = Head.model_validate(await heads.find_one({"_id": REBUILT}, session=session))
         if new.sequence < old.sequence:
@@ -83,4 +84,5 @@ async def _take_over(database: Database) -> int:
         return position
 
     async with await database.client.start_session() as session:
-        return await session.with_transaction(swap)  # type: ignore[no-any-return]  # Motor's
+        position: int = await session.with_transaction(swap)
+        return position

@@ -41,7 +41,7 @@ class Difference:
     expected: object
 
     def __str__(self) -> str:
-        return f"{self.path}: kept {self.kept!r}, the log says {self.expected!r}"
+        return f"{self.path}: kept {_cut(self.kept)}, the log says {_cut(self.expected)}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ class Kept:
     answers: Mapping[str, Mapping[str, object]]
     """The figures of each answer, by their names."""
     trends: Mapping[tuple[str, Granularity], object]
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_SHOWN = 200
+"""Characters of a value that are shown."""
 
 
 async def verify(
