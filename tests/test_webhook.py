@@ -278,7 +278,7 @@ CLOCKS = {"asOf", "timestamp", "occurredAt", "cursor", "startCursor", "endCursor
 """When it was asked, and the block times, which the generations take from two clocks."""
 
 
-def timeless(answer: Any) -> Any:  # noqa: ANN401  # any JSON
+def timeless(answer: Any) -> Any:  # any JSON
     """Return an answer without its times."""
     if isinstance(answer, dict):
         return {name: timeless(each) for name, each in answer.items() if name not in CLOCKS}
