@@ -28,6 +28,8 @@ class UpdateReason(StrEnum):
     """Events were committed."""
     REORG = "REORG"
     """The chain was reorganised: something that stood was undone, or came back."""
+    SNAPSHOT = "SNAPSHOT"
+    """Snapshots were recorded or revised; no figure moved."""
     REBUILD = "REBUILD"
     """Everything was derived again from the log."""
 
@@ -79,7 +81,7 @@ async def updates(
     """
     _check(analytics, after, min_interval_ms)
     loop = asyncio.get_running_loop()
-    wanted = set(families or MetricFamily)
+    wanted = set(families)
     reading = await analytics.reading()
     seen = reading.head.position
     since = seen if after is None else after
@@ -93,7 +95,7 @@ async def updates(
             continue
         update = await _update(analytics, reading, seen, first=False)
         seen = update.position
-        if wanted.intersection(update.families):
+        if not wanted or wanted.intersection(update.families):
             yield update
 
 
@@ -140,7 +142,7 @@ async def _update(
 
 def _reason(commits: Sequence[Commit]) -> UpdateReason:
     reasons = {commit.reason for commit in commits}
-    for reason in (UpdateReason.REBUILD, UpdateReason.REORG):
+    for reason in (UpdateReason.REBUILD, UpdateReason.REORG, UpdateReason.BATCH):
         if reason in reasons:
             return reason
-    return UpdateReason.BATCH
+    return UpdateReason.SNAPSHOT
