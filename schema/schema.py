@@ -11,6 +11,7 @@ import schema.types  # noqa: F401  # lends the types that the resolvers answer w
 from resolvers import analytics, ingest, live
 from resolvers.inputs import TimeZone
 from resolvers.live import Position
+from schema.errors import Schema
 from schema.limits import Limits, guard
 
 
@@ -60,7 +61,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 def build(limits: Limits | None = None) -> strawberry.Schema:
     """Return the schema, guarded by limits."""
     limits = limits or Limits()
-    return strawberry.Schema(
+    return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
