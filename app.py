@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from documents.connection import connect
+from documents.connection import checking, connect
 from documents.projection import Database, prepare
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
@@ -21,7 +21,7 @@ from ingest.webhook import Webhook
 from resolvers.context import Context
 from schema.http import graphql_routes
 from schema.limits import Limits
-from schema.schema import build
+from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
 from services.analytics import Analytics
@@ -38,7 +38,7 @@ from settings import Settings, SettingsError
 logger = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Service:
@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, settings: Settings, database: Database, access: Access) -> None:
         self._settings = settings
-        self._database = database
+        self.database = database
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)
@@ -104,6 +104,8 @@ class Service:
 
     async def ready(self, _: Request) -> Response:
         """Answer 200 once the database answers and the backlog is caught up, else 503."""
+        if self.processor.trouble:
+            return JSONResponse({"status": "failing", "reason": self.processor.trouble}, 503)
         try:
             status = await self.analytics.status()
         except AnalyticsError as error:
@@ -134,7 +136,6 @@ def application(settings: Settings, service: Service) -> Starlette:
     """Return the ASGI application of a service."""
     limits = Limits(introspection=settings.introspection)
     graphql = build(limits)
-    sdl = f"{graphql.as_str()}\n"
     origins = frozenset(settings.allowed_origins)
     transport = Transport(schema=graphql, context=service.context, limits=limits, origins=origins)
     exact = settings.webhook_authorization
@@ -153,7 +154,7 @@ def application(settings: Settings, service: Service) -> Starlette:
         await service.stop()
 
     async def schema_file(_: Request) -> Response:
-        return PlainTextResponse(sdl)
+        return PlainTextResponse(sdl())
 
     return Starlette(
         routes=[
@@ -164,7 +165,7 @@ def application(settings: Settings, service: Service) -> Starlette:
             Route("/readyz", service.ready),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts)),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
@@ -174,6 +175,18 @@ def application(settings: Settings, service: Service) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def hosts(settings: Settings) -> list[str]:
+    """Return the names by which the service may be addressed.
+
+    Where reads are open, on a loopback address, a page from elsewhere must not reach the service
+    under a name of its own (DNS rebinding). Elsewhere a token is needed, which such a page has not,
+    and nobody can know by which names this machine is addressed.
+    """
+    if settings.allowed_hosts:
+        return list(settings.allowed_hosts)
+    return [*LOCAL_NAMES, settings.host] if settings.is_local else ["*"]
 
 
 def access(settings: Settings, made: str | None) -> Access:
@@ -188,7 +201,7 @@ def access(settings: Settings, made: str | None) -> Access:
             Right.READ: reads,
             Right.ADMINISTER: [token.get_secret_value() for token in settings.admin_tokens],
         },
-        open_reads=not reads and settings.host in LOOPBACK,
+        open_reads=not reads and settings.is_local,
     )
 
 
@@ -211,5 +224,6 @@ async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Dat
                     raise
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
-        await prepare(database)
+        with checking(database):
+            await prepare(database)
         yield database

@@ -83,10 +83,10 @@ def cli() -> None:
 @with_settings
 def serve(**flags: Any) -> None:
     """Serve GraphQL, the webhook and the dashboard."""
-    from server import serve as run  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
-    asyncio.run(run(settings, listen(settings)))
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+
+    server.run(server.serve(settings, listen(settings)))
 
 
 @cli.command()
@@ -100,20 +100,29 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
     Half a year of history comes within seconds, then a few blocks a minute, with a reorganisation
     among them now and then. The data lies in a `demo` directory inside the data directory.
     """
-    from server import demonstrate  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
+    if not settings.enabled:
+        raise StartError("ANALYTICS_ENABLED is false, and a demo brings events: set it to true.")
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+    from ingest.demo import DemoError  # noqa: PLC0415  # nothing else needs it
+
     if settings.mongodb_url is None:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
-    asyncio.run(
-        demonstrate(
-            settings,
-            listen(settings),
-            badges=badges,
-            blocks_per_minute=blocks_per_minute,
-            seed=seed,
+    try:
+        server.run(
+            server.demonstrate(
+                settings,
+                listen(settings),
+                badges=badges,
+                blocks_per_minute=blocks_per_minute,
+                seed=seed,
+            )
         )
-    )
+    except DemoError as error:
+        raise StartError(
+            f"The demo cannot go on, for {error}: see that PASSPORTX_ALLOWED_HOSTS allows "
+            f"{settings.host}."
+        ) from None
 
 
 @cli.command("import")
@@ -159,28 +168,51 @@ def import_(files: tuple[str, ...], **flags: Any) -> None:
 
 
 @cli.command()
+@with_settings_of_the_log
+def rebuild(**flags: Any) -> None:
+    """Derive every figure again from the log.
+
+    The old figures answer until the new ones are there. A service may be running on the same
+    database; it takes up the new figures by itself.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    asyncio.run(maintenance.rebuild(given(flags)))
+
+
+@cli.command()
+@with_settings_of_the_log
+def verify(**flags: Any) -> None:
+    """Recount every figure from the log by brute force, and print what differs.
+
+    A service may be running on the same database. The exit code is 1 if anything differs.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    raise SystemExit(0 if asyncio.run(maintenance.verify(given(flags))) else 1)
+
+
+@cli.command()
 def schema() -> None:
     """Print the GraphQL schema."""
-    from schema.schema import build  # noqa: PLC0415  # no other command needs it alone
+    from schema.schema import sdl  # noqa: PLC0415  # no other command needs it alone
 
-    click.echo(build().as_str())
+    click.echo(sdl(), nl=False)
 
 
 def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens as the settings say. Raises `StartError`."""
+    from schema import websocket  # noqa: PLC0415  # `--help` needs no server
+
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(2048)
+        return websocket.listen(settings.host, settings.port)
     except OSError as error:
+        # Python adds which address it was, and that is told here.
+        reason, *_ = str(error.strerror).split(" (while attempting")
         raise StartError(
             f"PASSPORTX_HOST and PASSPORTX_PORT: {settings.host}:{settings.port} cannot be "
-            f"listened on ({error.strerror or error}); stop what uses it, or choose another with "
-            "--port."
+            f"listened on ({reason}); stop what uses it, or choose another with --port."
         ) from None
-    return listening
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ class Commit(Document):
     """Events of this batch that came to stand, by type."""
     undone: int
     """Events of this batch that ceased to stand."""
+    since: int | None
+    """The earliest instant whose figures moved, in milliseconds since 1970, UTC."""
     first_sequence: int
     last_sequence: int
 
@@ -96,8 +98,12 @@ class Head(Document):
     """Which set of projected collections answers; see `documents.projection`."""
     committed: int | None = None
     """When the last batch was committed, in milliseconds since 1970, UTC."""
-    ordinals: int = 0
+    users: int = 0
     """How many user ordinals have been given out."""
+    rows: int = 0
+    """How many rows of the fact table have been given out."""
+    codes: int = 0
+    """How many codes have been given out."""
     processed: int = 0
     """Events contained, redelivered ones included."""
     earliest: int | None = None

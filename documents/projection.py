@@ -18,6 +18,7 @@ from documents.records import (
     TemplateRecord,
     UserRecord,
 )
+from documents.tables import CodeRecord, FactChunk, UserChunk
 
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
@@ -34,6 +35,9 @@ PROJECTED: tuple[type[Document], ...] = (
     TotalCell,
     MonthCell,
     DayCell,
+    FactChunk,
+    UserChunk,
+    CodeRecord,
 )
 
 
@@ -51,6 +55,9 @@ class Projection:
         self.totals = self._collection(TotalCell)
         self.months = self._collection(MonthCell)
         self.days = self._collection(DayCell)
+        self.fact_chunks = self._collection(FactChunk)
+        self.user_chunks = self._collection(UserChunk)
+        self.codes = self._collection(CodeRecord)
 
     def _collection(self, model: type[Document]) -> Collection:
         return self._database[f"{model.Settings.name}_{self.generation}"]
@@ -84,7 +91,21 @@ async def prepare(database: Database) -> Head:
         head = await Head.get("head")
     assert head is not None  # noqa: S101  # just written; nothing deletes it
     await Projection(database, head.generation).create()
+    await _drop_stale(database)
     return head
+
+
+async def _drop_stale(database: Database) -> None:
+    """Drop the collections of generations that no head names: rebuilt ones, and torn rebuilds."""
+    heads = database[Head.Settings.name].find({}, {"generation": 1})
+    named = {head["generation"] async for head in heads}
+    for name in await database.list_collection_names():
+        kind, _, generation = name.rpartition("_")
+        if kind in _PROJECTED_NAMES and int(generation) not in named:
+            await database[name].drop()
+
+
+_PROJECTED_NAMES = {model.Settings.name for model in PROJECTED}
 
 
 async def _create(database: Database, name: str) -> None:

@@ -2,20 +2,32 @@
 
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any
 
 import strawberry
 
 from services.analytics import Question
+from services.answers import TimeZone
 from services.errors import AnalyticsError
 from services.events import EventType
-from services.window import Between, Granularity, Last, Preset, RangeSpec, Weekday
+from services.figures import Where
+from services.window import (
+    Between,
+    Comparison,
+    Granularity,
+    Last,
+    Preset,
+    RangeSpec,
+    Weekday,
+)
 
-TimeZone = NewType("TimeZone", str)
 
-
-def _input(description: str, default: Any = strawberry.UNSET) -> Any:  # noqa: ANN401  # a field of any type
-    return strawberry.field(description=description, default=default)
+def _input(
+    description: str,
+    default: Any = strawberry.UNSET,  # noqa: ANN401  # of any type
+    name: str | None = None,
+) -> Any:  # noqa: ANN401  # a field of any type
+    return strawberry.field(description=description, default=default, name=name)
 
 
 @strawberry.input(description="The last n calendar units; the open one is contained.")
@@ -26,14 +38,18 @@ class LastInput:
 
 @strawberry.input(description="From one instant to before another, at least one of them given.")
 class InstantsInput:
-    start: datetime | None = _input("The first instant; without it, from the beginning.", None)
-    end: datetime | None = _input("The first instant after; without it, the end of today.", None)
+    start: datetime | None = _input(
+        "The first instant; without it, from the beginning.", None, name="from"
+    )
+    end: datetime | None = _input(
+        "The first instant after; without it, the end of today.", None, name="to"
+    )
 
 
 @strawberry.input(description="From one local date to before another, at least one of them given.")
 class DatesInput:
-    start: date | None = _input("The first day; without it, from the beginning.", None)
-    end: date | None = _input("The first day after; without it, tomorrow.", None)
+    start: date | None = _input("The first day; without it, from the beginning.", None, name="from")
+    end: date | None = _input("The first day after; without it, tomorrow.", None, name="to")
 
 
 @strawberry.input(description="A range of time: exactly one of its fields.", one_of=True)
@@ -44,9 +60,34 @@ class RangeInput:
     dates: strawberry.Maybe[DatesInput] = strawberry.field(description="Between local dates.")
 
 
+@strawberry.input(description="What to compare with: exactly one of its fields.", one_of=True)
+class CompareInput:
+    period: strawberry.Maybe[Comparison] = strawberry.field(
+        description="A period that goes by the range."
+    )
+    range: strawberry.Maybe[RangeInput] = strawberry.field(description="Any other range.")
+
+
+@strawberry.input(
+    description="Which badges are meant: in each dimension that is given one of its keys, and so "
+    "in all of them. Users are then those who received such a badge, and communities those in "
+    "which one was issued."
+)
+class WhereInput:
+    communities: list[strawberry.ID] | None = _input("Ids of communities.", None)
+    issuers: list[str] | None = _input("Addresses of issuers.", None)
+    categories: list[str] | None = _input("Names of categories, as `key` of a slice.", None)
+    levels: list[int] | None = _input("Numbers of levels.", None)
+    badges: list[strawberry.ID] | None = _input("Ids of kinds of badges: their templates.", None)
+
+
 RangeArgument = Annotated[
     RangeInput | None,
     strawberry.argument(description="The range asked about; without it, all time."),
+]
+WhereArgument = Annotated[
+    WhereInput | None,
+    strawberry.argument(description="Which badges are meant; without it, all."),
 ]
 TimeZoneArgument = Annotated[
     TimeZone,
@@ -55,15 +96,40 @@ TimeZoneArgument = Annotated[
 WeekStartArgument = Annotated[
     Weekday, strawberry.argument(description="The day with which a week begins.")
 ]
+CompareArgument = Annotated[
+    CompareInput | None,
+    strawberry.argument(description="What to compare with; without it, nothing."),
+]
 
 
 def question(
-    range: RangeInput | None,  # noqa: A002  # the name that the API gives it
+    range: RangeInput | None,  # the name that the API gives it
+    where: WhereInput | None,
     timezone: str,
     week_start: Weekday,
+    compare_to: CompareInput | None = None,
 ) -> Question:
     """Return the question that window arguments ask."""
-    return Question(range=_spec(range), zone=timezone, week_start=week_start)
+    return Question(
+        range=_spec(range),
+        zone=timezone,
+        week_start=week_start,
+        where=_where(where),
+        compared=_compared(compare_to),
+    )
+
+
+def _where(given: WhereInput | None) -> Where:
+    if given is None:
+        return Where()
+    keys = {each.name: getattr(given, each.name) or () for each in fields(given)}
+    return Where(**{name: tuple(dict.fromkeys(map(str, each))) for name, each in keys.items()})
+
+
+def _compared(given: CompareInput | None) -> Comparison | RangeSpec | None:
+    if given is None:
+        return None
+    return given.period.value if given.period else _spec(given.range.value if given.range else None)
 
 
 def _spec(range_: RangeInput | None) -> RangeSpec | None:

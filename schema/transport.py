@@ -25,6 +25,10 @@ the code UNAUTHENTICATED or FORBIDDEN where that is the reason.
 """
 
 
+STALL_SECONDS = 20.0
+"""How long a client may take to make room for the next message."""
+
+
 class MalformedError(Exception):
     """A request that is not what GraphQL asks for; its message says what is wrong."""
 
@@ -103,8 +107,7 @@ class Transport:
     connections: Connections = field(default_factory=Connections)
     origins: frozenset[str] = frozenset()
     """Origins, beside the service's own, whose pages may open websockets."""
-    stall_seconds: float = 20.0
-    """Time that a client may take to make room for the next message."""
+    stall_seconds: float = STALL_SECONDS
     init_seconds: float = 10.0
     """Time that a websocket client may take to introduce itself."""
     heartbeat_seconds: float = 15.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.answers import instant
+from services.answers import Position, instant
 from services.errors import AnalyticsError
 from services.events import EventType
 from services.reading import Reading
@@ -76,7 +76,7 @@ class ActivityEdge:
 class ActivityConnection:
     """A page of the activity."""
 
-    position: int
+    position: Position
     """The position at which all of this was true."""
     edges: list[ActivityEdge]
     """The entries of this page, the newest first."""
@@ -133,9 +133,9 @@ async def answer(reading: Reading, page: Page, types: Sequence[EventType]) -> Ac
     if page.backward:
         rows.reverse()
     edges = [ActivityEdge(cursor=_cursor(row), node=_entry(row)) for row in rows]
-    counted = await reading.totals(*(("events", each) for each in types or EventType))
+    counted = await reading.totals("events", list(types or EventType))
     return ActivityConnection(
-        position=reading.head.position,
+        position=Position(reading.head.position),
         edges=edges,
         page_info=PageInfo(
             has_next_page=page.cursor is not None if page.backward else more,

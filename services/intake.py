@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from services.analytics import milliseconds
+from services.answers import Position
 from services.errors import AnalyticsError
 from services.events import Delivery, Event, EventType, identity
 from services.log import Log
@@ -58,7 +59,7 @@ class IngestEventsPayload:
     """Events whose id was accepted before, in this call or an earlier one."""
     rejected: list[Rejection]
     """Events that were refused, with the reason."""
-    position: int
+    position: Position
     """The position when the call was answered; the events become visible at a later one."""
 
 
@@ -79,7 +80,7 @@ class Intake:
         self._enabled = enabled
 
     async def accept(
-        self, events: Sequence[Mapping[str, Any]], position: int
+        self, events: Sequence[Mapping[str, Any]], position: Position
     ) -> IngestEventsPayload:
         """Accept events; `client_id` makes one that is sent again a duplicate.
 

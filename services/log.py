@@ -55,6 +55,11 @@ class _Waiting:
     document: dict[str, Any]
     done: "asyncio.Future[bool]"
 
+    def settle(self, *, stored: bool) -> None:
+        """Tell the one who waits, if it still does: its client may have gone away."""
+        if not self.done.done():
+            self.done.set_result(stored)
+
 
 class Log:
     """The writer of the log. One a process; any number of processes may share a database."""
@@ -114,8 +119,9 @@ class Log:
                 logger.exception("The log could not be written")
                 self._fail(group, LogUnavailable())
             except Exception as error:
+                # The others in the queue must get an answer too.
+                logger.exception("The log could not be written")
                 self._fail(group, error)
-                raise
             self.arrived.set()
 
     def _fail(self, group: list[_Waiting], error: Exception) -> None:
@@ -137,7 +143,7 @@ class Log:
                 raise
             stored, rest = failed["index"], group[failed["index"] :]
             if "client_ids" in failed.get("keyPattern", {}):
-                rest.pop(0).done.set_result(False)
+                rest.pop(0).settle(stored=False)
                 self._last = first + stored - 1
             else:
                 self._last = None
@@ -145,7 +151,7 @@ class Log:
             stored, rest = len(group), []
             self._last = first + stored - 1
         for waiting in group[:stored]:
-            waiting.done.set_result(True)
+            waiting.settle(stored=True)
         return rest
 
     async def _next_number(self) -> int:

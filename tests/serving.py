@@ -9,7 +9,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from schema.websocket import SERVER_OPTIONS, STALL_SECONDS, listen
+from schema.transport import STALL_SECONDS
+from schema.websocket import SERVER_OPTIONS, listen
 
 
 @asynccontextmanager
@@ -20,7 +21,7 @@ async def serve(
 
     `options` go to `uvicorn.Config`, over those of production. The lifespan of `app` runs.
     """
-    merged: dict[str, Any] = {**SERVER_OPTIONS, "log_config": None, **options}
+    merged: dict[str, Any] = {**SERVER_OPTIONS, **options}
     config = uvicorn.Config(app, **merged)
     server = _Server(config)
     with listen("127.0.0.1", 0, stall_seconds) as listening:

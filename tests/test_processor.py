@@ -1,0 +1,122 @@
+"""The batch processor on a real database: what it commits, and what it does when it cannot."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from app import Service, access, application
+from documents.projection import Database, prepare
+from ingest.synthetic import DAY_MS, Chain, Scale, history, told_block
+from services.events import Delivery
+from services.log import Log
+from settings import Settings, load_settings
+from tests.processes import PATIENCE, until
+from tests.serving import serve
+
+NOW = 1_767_085_200_000
+
+
+def deliveries(badges: int) -> list[Delivery]:
+    """Return the first deliveries of a chain."""
+    chain = Chain(1, start=NOW - 30 * DAY_MS, scale=Scale(users=40, days=30))
+    steps = history(chain, badges, NOW, per_block=5)
+    return [Delivery(apply=[told_block(chain, block) for block in step.apply]) for step in steps]
+
+
+@asynccontextmanager
+async def running(database: Database, settings: Settings) -> AsyncIterator[tuple[Service, str]]:
+    """Run a service on a database; yield it and its address."""
+    await prepare(database)
+    service = Service(settings, database, access(settings, None))
+    async with serve(application(settings, service)) as base:
+        yield service, base
+
+
+async def break_entry(database: Database, number: int) -> dict[str, Any]:
+    """Take the blocks out of an entry of the log, as a damaged restore might; return it whole."""
+    log = database["log"]
+    whole: dict[str, Any] | None = await log.find_one({"_id": number})
+    assert whole
+    await log.update_one({"_id": number}, {"$unset": {"applied": 1}})
+    return whole
+
+
+async def position(database: Database) -> tuple[int, int]:
+    """Return how many commits there were, and the last entry of the log that they contain."""
+    head = await database["head"].find_one({"_id": "head"})
+    assert head
+    return head["position"], head["sequence"]
+
+
+async def readiness(base: str) -> tuple[int, dict[str, Any]]:
+    async with httpx.AsyncClient(base_url=base) as client:
+        answer = await client.get("/readyz")
+        body: dict[str, Any] = answer.json()
+        return answer.status_code, body
+
+
+async def test_a_full_batch_is_committed_at_once_and_the_rest_when_the_service_stops(
+    database: Database,
+) -> None:
+    first, second, third = deliveries(15)
+    settings = load_settings(batch_size=10, batch_timeout_ms=3_600_000)
+    async with running(database, settings) as (service, _):
+        await service.log.accept(first, "chainhook")
+        await service.log.accept(second, "chainhook")
+        await asyncio.wait_for(service.updates.beyond(0), PATIENCE)
+        await service.log.accept(third, "chainhook")
+        assert (await position(database))[1] < 3, "it should have waited for more"
+    assert (await position(database))[1] == 3
+
+
+async def test_an_entry_that_cannot_be_read_is_tried_again_and_told_of_until_it_is_mended(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await prepare(database)
+    for delivery in deliveries(20):
+        await Log(database).accept(delivery, "chainhook")
+    whole = await break_entry(database, 3)
+    async with running(database, load_settings(batch_size=1)) as (_, base):
+
+        async def tried_three_times() -> bool:
+            return "tried again in 1 s" in caplog.text
+
+        async def ready() -> bool:
+            return (await readiness(base))[0] == httpx.codes.OK
+
+        await until(tried_three_times)
+        status, body = await readiness(base)
+        assert (status, body["status"]) == (503, "failing")
+        assert "KeyError" in body["reason"]
+        assert caplog.text.index("again in 0.25 s") < caplog.text.index("again in 0.5 s")
+        assert "Traceback" in caplog.text
+        assert "KeyError: 'applied'" in caplog.text
+
+        await database["log"].replace_one({"_id": 3}, whole)
+        await until(ready)
+        assert (await position(database))[1] == 4
+
+
+async def test_a_failure_at_the_stop_is_told_of_and_loses_nothing(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load_settings(
+        batch_size=10_000, batch_timeout_ms=3_600_000, backlog_batch_size=10_000
+    )
+    async with running(database, settings) as (service, _):
+        for delivery in deliveries(20):
+            await service.log.accept(delivery, "chainhook")
+        whole = await break_entry(database, 3)
+        assert "Traceback" not in caplog.text, "nothing should have been committed yet"
+    assert "KeyError: 'applied'" in caplog.text
+    assert "left for the next start" in caplog.text
+    assert await position(database) == (0, 0)
+
+    await database["log"].replace_one({"_id": 3}, whole)
+    async with running(database, settings):
+        pass
+    assert await position(database) == (1, 4)
