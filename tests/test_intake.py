@@ -198,7 +198,7 @@ async def test_a_badge_is_issued_once_though_two_events_say_so(service: Running)
 
 # What is not taken
 
-LATE = (datetime.now(UTC) + timedelta(days=1, minutes=1)).isoformat()
+LATE = (datetime.now(UTC) + timedelta(days=1, hours=1)).isoformat()
 BADGE = {"badge": "b", "recipient": "a"}
 
 
