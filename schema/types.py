@@ -8,12 +8,16 @@ from services import (
     activity,
     analytics,
     answers,
+    badges,
     community,
+    directory,
     distribution,
     intake,
     issuance,
     live,
     overview,
+    paging,
+    people,
     retention,
     status,
     trends,
@@ -26,7 +30,8 @@ from services.families import MetricFamily
 
 for enum in (
     *(EventType, MetricFamily, window.Granularity, window.Preset, window.Weekday),
-    *(window.Comparison, retention.RetentionMode),
+    *(window.Comparison, retention.RetentionMode, people.LifecycleState),
+    *(badges.BadgeOrder, people.PersonOrder, directory.CommunityOrder, directory.TemplateOrder),
     *(live.UpdateReason, status.GapKind, intake.RejectionCode),
 ):
     lend_enum(enum)
@@ -45,8 +50,12 @@ for shared in (
     *(distribution.TrendingBadge, distribution.CategoryBadge, distribution.CategoryBadges),
     distribution.IssuerStanding,
     *(trends.MetricDefinition, trends.MetricValue, trends.Trend),
-    *(activity.BlockReference, activity.PageInfo, activity.ActivityEntry, activity.ActivityEdge),
+    *(activity.BlockReference, paging.PageInfo, activity.ActivityEntry, activity.ActivityEdge),
     activity.ActivityConnection,
+    *(badges.IssuedBadge, badges.IssuedBadgeEdge, badges.IssuedBadgeConnection),
+    *(people.Person, people.PersonEdge, people.PersonConnection),
+    *(directory.CommunityEdge, directory.CommunityConnection),
+    *(directory.TemplateEdge, directory.TemplateConnection),
     *(status.Gap, status.Refused, status.ServiceStatus),
     *(intake.Rejection, intake.IngestEventsPayload, live.EventCount),
 ):

@@ -278,7 +278,7 @@ OF_THE_BLOCKS = {"occurredAt", "cursor", "startCursor", "endCursor", "median", "
 """What tells the times of blocks, and what lies between them."""
 
 
-def without(names: set[str], answer: Any) -> Any:  # noqa: ANN401  # any JSON
+def without(names: set[str], answer: Any) -> Any:  # any JSON
     """Return an answer without some fields."""
     if isinstance(answer, dict):
         return {name: without(names, each) for name, each in answer.items() if name not in names}
@@ -300,7 +300,7 @@ async def story(mongo_url: str, encoding: str) -> list[Any]:
     return [without(OF_THE_ASKING, answer) for answer in answers]
 
 
-def by_identity(answer: dict[str, Any]) -> Any:  # noqa: ANN401  # any JSON
+def by_identity(answer: dict[str, Any]) -> Any:  # any JSON
     """Return an answer without the times of blocks, and without the order that they give."""
     edges = sorted(answer["activity"]["edges"], key=lambda edge: edge["node"]["id"])
     return without(OF_THE_BLOCKS, {**answer, "activity": {**answer["activity"], "edges": edges}})
