@@ -21,7 +21,7 @@ from ingest.webhook import Webhook
 from resolvers.context import Context
 from schema.http import graphql_routes
 from schema.limits import Limits
-from schema.schema import build
+from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
 from services.analytics import Analytics
@@ -33,7 +33,7 @@ from services.ledger import Ledger
 from services.log import Log
 from services.reading import Reader
 from services.updates import Updates
-from settings import Settings
+from settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, settings: Settings, database: Database, access: Access) -> None:
         self._settings = settings
-        self._database = database
+        self.database = database
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)
@@ -116,22 +116,26 @@ class Service:
 
 
 def contracts(settings: Settings) -> Contracts:
-    """Return the contracts that the settings say to trust."""
-    return Contracts.of(
-        settings.network,
-        settings.deployer,
-        badge_issuer=settings.badge_issuer,
-        community_manager=settings.community_manager,
-        passport_nft=settings.passport_nft,
-        passport_core=settings.passport_core,
-    )
+    """Return the contracts that the settings say to trust. Raises `SettingsError`."""
+    try:
+        return Contracts.of(
+            settings.network,
+            settings.deployer,
+            badge_issuer=settings.badge_issuer,
+            community_manager=settings.community_manager,
+            passport_nft=settings.passport_nft,
+            passport_core=settings.passport_core,
+        )
+    except ValueError as error:
+        raise SettingsError(
+            f"PASSPORTX_DEPLOYER is mistyped, for its checksum is wrong ({error}): copy it anew."
+        ) from None
 
 
 def application(settings: Settings, service: Service) -> Starlette:
     """Return the ASGI application of a service."""
     limits = Limits(introspection=settings.introspection)
     graphql = build(limits)
-    sdl = f"{graphql.as_str()}\n"
     origins = frozenset(settings.allowed_origins)
     transport = Transport(schema=graphql, context=service.context, limits=limits, origins=origins)
     exact = settings.webhook_authorization
@@ -150,7 +154,7 @@ def application(settings: Settings, service: Service) -> Starlette:
         await service.stop()
 
     async def schema_file(_: Request) -> Response:
-        return PlainTextResponse(sdl)
+        return PlainTextResponse(sdl())
 
     return Starlette(
         routes=[
@@ -202,14 +206,22 @@ def access(settings: Settings, made: str | None) -> Access:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`."""
-    from documents.embedded import EmbeddedMongo  # noqa: PLC0415  # not needed with MONGODB_URL
+async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Database]:
+    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`.
+
+    With `join`, an embedded one that a running service has open is used beside it.
+    """
+    from documents import embedded  # noqa: PLC0415  # not needed with MONGODB_URL
 
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
-            url = await stack.enter_async_context(EmbeddedMongo(settings.data_dir))
+            try:
+                url = await stack.enter_async_context(embedded.EmbeddedMongo(settings.data_dir))
+            except embedded.DataDirectoryInUse:
+                url = await embedded.running_url(settings.data_dir) if join else None
+                if url is None:
+                    raise
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
         with checking(database):

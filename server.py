@@ -17,7 +17,7 @@ import click
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
-from app import Service, access, application, opened
+from app import DIST, Service, access, application, opened
 from schema.websocket import SERVER_OPTIONS
 from settings import Settings, SettingsError
 
@@ -178,7 +178,9 @@ def _introduce(settings: Settings, listening: socket.socket) -> None:
     address = _address(listening)
     database = "MONGODB_URL" if settings.mongodb_url else f"{settings.data_dir} (embedded)"
     where = "ANALYTICS_INGEST_TOKENS" if settings.ingest_tokens else settings.data_dir / TOKEN_FILE
+    built = (DIST / "index.html").is_file()
     lines = [
+        ("Dashboard", f"{address}/" if built else "not built; `make dashboard` builds it"),
         ("GraphQL and GraphiQL", f"{address}/graphql"),
         ("Schema", f"{address}/schema.graphql"),
         ("Webhook for Chainhook", f"{address}/webhooks/chainhook"),

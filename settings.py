@@ -27,7 +27,8 @@ DEVNET_DEPLOYER = "ST1PQHQKV0RJXZFY1DGX8MNSNYVE3VGZJSRTPGZGM"
 
 _ADDRESS_STARTS = {"mainnet": ("SP", "SM"), "testnet": ("ST", "SN"), "devnet": ("ST", "SN")}
 _CATEGORIES = ("achievement", "participation", "contribution", "leadership", "skill", "recognition")
-_ADDRESS = re.compile(r"S[PMTN][0-9A-HJKMNP-TV-Z]{37,39}")
+_ADDRESS = re.compile(r"S[PMTN][0-9A-HJKMNP-TV-Z]{26,39}")
+"""The shortest is that of the network itself, all zeros, which owns its first contracts."""
 _CONTRACT_NAME = r"^[a-zA-Z][a-zA-Z0-9_-]{0,127}$"
 _DATABASE_NAME = r"^[a-zA-Z0-9_-]{1,63}$"
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]")

@@ -1,7 +1,7 @@
 """Counters: how many, and which users, for a series and a key, ever, by month and by day.
 
-A series is what is counted (`issued.category`), a key one value of it (`3`). Three resolutions
-make any range in any time zone a sum of few documents:
+A series is what is counted (`issued.category`), a key one value of it (`3`); a series without
+keys has the key `-`. Three resolutions make any range in any time zone a sum of few documents:
 
 | collection | one document for         | `parts`                             | `users` |
 |------------|--------------------------|-------------------------------------|---------|
@@ -12,6 +12,9 @@ make any range in any time zone a sum of few documents:
 `users` are Roaring bitmaps of user ordinals; a day has one for each quarter hour as well
 (`slots`). Every zone's offset since 2021 is a multiple of a quarter hour, which is why a range
 that begins at any zone's midnight is exact.
+
+Only series without keys have days. With keys there would be as many days as events; what a range
+holds of a keyed series beside whole UTC days is read from the fact table, see `documents.tables`.
 """
 
 from typing import ClassVar

@@ -30,9 +30,9 @@ from types import TracebackType
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
-from documents.connection import Client, DatabaseError
+from documents.connection import ANSWER_SECONDS, Client, DatabaseError
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class EmbeddedMongo:
     @property
     def url(self) -> str:
         """The MongoDB URL, good for the whole life of the server, its restarts included."""
-        return f"mongodb://127.0.0.1:{self._port}/?replicaSet={_REPLICA_SET}"
+        return _url(self._port)
 
     @property
     def pid(self) -> int:
@@ -217,6 +217,23 @@ class EmbeddedMongo:
         )
 
 
+async def running_url(data_dir: Path) -> str | None:
+    """Return the URL of the server that another process runs on `data_dir` (absolute), or None."""
+    with suppress(FileNotFoundError, ValueError, PyMongoError):
+        port = int((data_dir / "port").read_text())
+        client: Client = AsyncIOMotorClient(
+            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=ANSWER_SECONDS * 1000
+        )
+        try:
+            # The file may be an old one, and the port that of a stranger by now.
+            options = await client.admin.command("getCmdLineOpts")
+        finally:
+            client.close()
+        if options["parsed"]["storage"]["dbPath"] == str(data_dir / "db"):
+            return _url(port)
+    return None
+
+
 def find_mongod() -> str:
     """Return the path of the mongod to run: the wheel's, or the one on PATH if that is newer.
 
@@ -316,6 +333,10 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _url(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
 
 
 def _guarded(program: str, database_path: Path, log: Path, port: int) -> list[str]:

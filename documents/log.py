@@ -44,6 +44,24 @@ class LogEntry(Document):
         ]
 
 
+class Import(Document):
+    """How far a file was taken into the log. `_id` tells its content and how it is read.
+
+    It is written in the transaction that stores the entries, so it is never behind or ahead.
+    """
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    line: int
+    """The last line that was taken, counted from 1."""
+    tally: dict[str, Any]
+    """What became of the lines; see `services.imports.Tally`."""
+
+    class Settings:
+        """Collection."""
+
+        name = "imports"
+
+
 class Commit(Document):
     """One committed batch. `_id` is its position: 1, 2, 3, ... without a hole."""
 
@@ -58,6 +76,8 @@ class Commit(Document):
     """Events of this batch that came to stand, by type."""
     undone: int
     """Events of this batch that ceased to stand."""
+    since: int | None
+    """The earliest instant whose figures moved, in milliseconds since 1970, UTC."""
     first_sequence: int
     last_sequence: int
 
@@ -78,8 +98,12 @@ class Head(Document):
     """Which set of projected collections answers; see `documents.projection`."""
     committed: int | None = None
     """When the last batch was committed, in milliseconds since 1970, UTC."""
-    ordinals: int = 0
+    users: int = 0
     """How many user ordinals have been given out."""
+    rows: int = 0
+    """How many rows of the fact table have been given out."""
+    codes: int = 0
+    """How many codes have been given out."""
     processed: int = 0
     """Events contained, redelivered ones included."""
     earliest: int | None = None

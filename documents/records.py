@@ -34,6 +34,9 @@ class EventRecord(Document):
     hard: bool | None = None
     facts: dict[str, Any] | None = None
     """On the live issue of a badge: its current category, level, community and revocation."""
+    row: int | None = None
+    """Its row in the fact table, once it was the event that makes a badge, a membership or a
+    community."""
 
     class Settings:
         """Collection and indexes."""
@@ -43,6 +46,7 @@ class EventRecord(Document):
             IndexModel([("entity", ASCENDING)], name="entity"),
             IndexModel([("height", ASCENDING)], name="height", sparse=True),
             IndexModel([("template", ASCENDING)], name="template", sparse=True),
+            IndexModel([("row", ASCENDING)], name="row", sparse=True),
             IndexModel(
                 [("user", ASCENDING), ("at", ASCENDING)],
                 name="user_at",
@@ -76,17 +80,11 @@ class BlockRecord(Document):
 
 
 class UserRecord(Document):
-    """A principal that has appeared. `_id` is the principal."""
+    """A principal that has appeared. `_id` is the principal; what is true of it is in its row."""
 
     id: str  # type: ignore[assignment]  # Beanie: any type
     ordinal: int
-    """Its number in the bitmaps of `documents.cells`; never given to another."""
-    appearances: int
-    """Standing appearances; with 0 it is no user at present."""
-    joined: int | None
-    """The time of the first standing appearance, in milliseconds since 1970, UTC."""
-    issued: int
-    held: int
+    """Its number in bitmaps and tables; never given to another."""
 
     class Settings:
         """Collection and indexes."""
@@ -119,6 +117,9 @@ class TemplateRecord(Document):
     category: int | None
     level: int | None
     community: str | None
+    creator: str | None
+    registered: int
+    """The time of its first registration, in milliseconds since 1970, UTC."""
 
     class Settings:
         """Collection."""

@@ -6,22 +6,25 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.inputs import (
+    CompareArgument,
     RangeArgument,
-    TimeZone,
     TimeZoneArgument,
     WeekStartArgument,
+    WhereArgument,
     question,
 )
 from services import trends
 from services.access import Right
-from services.activity import ActivityConnection, Page
 from services.analytics import AggregatedAnalytics
+from services.answers import TimeZone
 from services.catalogue import MetricName
-from services.events import EventType
+from services.community import CommunityMetrics
+from services.distribution import BadgeDistribution
 from services.issuance import IssuanceMetrics
 from services.live import AnalyticsUpdate
 from services.status import ServiceStatus
 from services.trends import MetricDefinition, Trend
+from services.users import UserMetrics
 from services.window import Granularity, Weekday
 
 UTC = TimeZone("UTC")
@@ -29,24 +32,72 @@ UTC = TimeZone("UTC")
 
 async def aggregated(
     info: Info,
-    range: RangeArgument = None,  # noqa: A002  # the name that the API gives it
+    range: RangeArgument = None,
+    where: WhereArgument = None,
     timezone: TimeZoneArgument = UTC,
     week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
 ) -> AggregatedAnalytics | None:
     """Everything in one answer, all of it at one position."""
     info.context.require(Right.READ)
-    return await info.context.analytics.aggregated(question(range, timezone, week_start))
+    asked = question(range, where, timezone, week_start, compare_to)
+    return AggregatedAnalytics(view=await info.context.analytics.view(asked))
 
 
 async def issuance(
     info: Info,
-    range: RangeArgument = None,  # noqa: A002  # the name that the API gives it
+    range: RangeArgument = None,
+    where: WhereArgument = None,
     timezone: TimeZoneArgument = UTC,
     week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
 ) -> IssuanceMetrics | None:
     """How many badges were issued, revoked and are held, when, and of what kind."""
     info.context.require(Right.READ)
-    return await info.context.analytics.issuance(question(range, timezone, week_start))
+    asked = question(range, where, timezone, week_start, compare_to)
+    return IssuanceMetrics(view=await info.context.analytics.view(asked))
+
+
+async def community(
+    info: Info,
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> CommunityMetrics | None:
+    """How many communities and members there are, how active they are, and how they grow."""
+    info.context.require(Right.READ)
+    asked = question(range, where, timezone, week_start, compare_to)
+    return CommunityMetrics(view=await info.context.analytics.view(asked))
+
+
+async def users(
+    info: Info,
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> UserMetrics | None:
+    """Who joins, who is active, who comes back, and how many badges each holds."""
+    info.context.require(Right.READ)
+    asked = question(range, where, timezone, week_start, compare_to)
+    return UserMetrics(view=await info.context.analytics.view(asked))
+
+
+async def distribution(
+    info: Info,
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> BadgeDistribution | None:
+    """What kinds of badges were issued in the range, and how they share the whole."""
+    info.context.require(Right.READ)
+    asked = question(range, where, timezone, week_start, compare_to)
+    return BadgeDistribution(view=await info.context.analytics.view(asked))
 
 
 async def trend(
@@ -55,39 +106,16 @@ async def trend(
     granularity: Annotated[
         Granularity, strawberry.argument(description="The length of a bucket.")
     ] = Granularity.DAY,
-    range: RangeArgument = None,  # noqa: A002  # the name that the API gives it
+    range: RangeArgument = None,
+    where: WhereArgument = None,
     timezone: TimeZoneArgument = UTC,
     week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
 ) -> Trend | None:
     """Any metric of the catalogue as a series, over any range and granularity."""
     info.context.require(Right.READ)
-    asked = question(range, timezone, week_start)
+    asked = question(range, where, timezone, week_start, compare_to)
     return await info.context.analytics.trend(asked, metric.value, granularity)
-
-
-async def activity(
-    info: Info,
-    first: Annotated[
-        int | None, strawberry.argument(description="The first n entries, 1 to 100; by default 20.")
-    ] = None,
-    after: Annotated[
-        str | None, strawberry.argument(description="Only what follows this cursor.")
-    ] = None,
-    last: Annotated[
-        int | None, strawberry.argument(description="The last n entries, 1 to 100.")
-    ] = None,
-    before: Annotated[
-        str | None, strawberry.argument(description="Only what precedes this cursor.")
-    ] = None,
-    types: Annotated[
-        list[EventType] | None,
-        strawberry.argument(description="Only events of these types; without it, of all."),
-    ] = None,
-) -> ActivityConnection | None:
-    """What happened and stands, the newest first."""
-    info.context.require(Right.READ)
-    page = Page.of(first, after, last, before)
-    return await info.context.analytics.activity(page, types or [])
 
 
 async def status(info: Info) -> ServiceStatus:
@@ -102,13 +130,66 @@ def metric_definitions(info: Info) -> list[MetricDefinition]:
     return trends.definitions()
 
 
-async def issuance_of_update(
+async def _issuance_of_update(
     info: Info,
     root: strawberry.Parent[AnalyticsUpdate],
-    range: RangeArgument = None,  # noqa: A002  # the name that the API gives it
+    range: RangeArgument = None,
+    where: WhereArgument = None,
     timezone: TimeZoneArgument = UTC,
     week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
 ) -> IssuanceMetrics | None:
     """The family `issuance`, at the update's position."""
-    asked = question(range, timezone, week_start)
-    return await info.context.analytics.issuance(asked, root.reading)
+    asked = question(range, where, timezone, week_start, compare_to)
+    return IssuanceMetrics(view=await info.context.analytics.view(asked, root.reading))
+
+
+async def _community_of_update(
+    info: Info,
+    root: strawberry.Parent[AnalyticsUpdate],
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> CommunityMetrics | None:
+    """The family `community`, at the update's position."""
+    asked = question(range, where, timezone, week_start, compare_to)
+    return CommunityMetrics(view=await info.context.analytics.view(asked, root.reading))
+
+
+async def _users_of_update(
+    info: Info,
+    root: strawberry.Parent[AnalyticsUpdate],
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> UserMetrics | None:
+    """The family `users`, at the update's position."""
+    asked = question(range, where, timezone, week_start, compare_to)
+    return UserMetrics(view=await info.context.analytics.view(asked, root.reading))
+
+
+async def _distribution_of_update(
+    info: Info,
+    root: strawberry.Parent[AnalyticsUpdate],
+    range: RangeArgument = None,
+    where: WhereArgument = None,
+    timezone: TimeZoneArgument = UTC,
+    week_start: WeekStartArgument = Weekday.MONDAY,
+    compare_to: CompareArgument = None,
+) -> BadgeDistribution | None:
+    """The family `distribution`, at the update's position."""
+    asked = question(range, where, timezone, week_start, compare_to)
+    return BadgeDistribution(view=await info.context.analytics.view(asked, root.reading))
+
+
+OF_UPDATE = {
+    "issuance": _issuance_of_update,
+    "community": _community_of_update,
+    "users": _users_of_update,
+    "distribution": _distribution_of_update,
+}
+"""The families as fields of an update, all read at its position."""

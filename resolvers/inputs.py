@@ -2,20 +2,35 @@
 
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any
 
 import strawberry
 
+from services import people
 from services.analytics import Question
+from services.answers import TimeZone
 from services.errors import AnalyticsError
 from services.events import EventType
-from services.window import Between, Granularity, Last, Preset, RangeSpec, Weekday
+from services.figures import Where
+from services.people import LifecycleState
+from services.retention import RetentionMode
+from services.window import (
+    Between,
+    Comparison,
+    Granularity,
+    Last,
+    Preset,
+    RangeSpec,
+    Weekday,
+)
 
-TimeZone = NewType("TimeZone", str)
 
-
-def _input(description: str, default: Any = strawberry.UNSET) -> Any:  # noqa: ANN401  # a field of any type
-    return strawberry.field(description=description, default=default)
+def _input(
+    description: str,
+    default: Any = strawberry.UNSET,  # noqa: ANN401  # of any type
+    name: str | None = None,
+) -> Any:  # noqa: ANN401  # a field of any type
+    return strawberry.field(description=description, default=default, name=name)
 
 
 @strawberry.input(description="The last n calendar units; the open one is contained.")
@@ -26,14 +41,18 @@ class LastInput:
 
 @strawberry.input(description="From one instant to before another, at least one of them given.")
 class InstantsInput:
-    start: datetime | None = _input("The first instant; without it, from the beginning.", None)
-    end: datetime | None = _input("The first instant after; without it, the end of today.", None)
+    start: datetime | None = _input(
+        "The first instant; without it, from the beginning.", None, name="from"
+    )
+    end: datetime | None = _input(
+        "The first instant after; without it, the end of today.", None, name="to"
+    )
 
 
 @strawberry.input(description="From one local date to before another, at least one of them given.")
 class DatesInput:
-    start: date | None = _input("The first day; without it, from the beginning.", None)
-    end: date | None = _input("The first day after; without it, tomorrow.", None)
+    start: date | None = _input("The first day; without it, from the beginning.", None, name="from")
+    end: date | None = _input("The first day after; without it, tomorrow.", None, name="to")
 
 
 @strawberry.input(description="A range of time: exactly one of its fields.", one_of=True)
@@ -44,9 +63,34 @@ class RangeInput:
     dates: strawberry.Maybe[DatesInput] = strawberry.field(description="Between local dates.")
 
 
+@strawberry.input(description="What to compare with: exactly one of its fields.", one_of=True)
+class CompareInput:
+    period: strawberry.Maybe[Comparison] = strawberry.field(
+        description="A period that goes by the range."
+    )
+    range: strawberry.Maybe[RangeInput] = strawberry.field(description="Any other range.")
+
+
+@strawberry.input(
+    description="Which badges are meant: in each dimension that is given one of its keys, and so "
+    "in all of them. Users are then those who received such a badge, and communities those in "
+    "which one was issued."
+)
+class WhereInput:
+    communities: list[strawberry.ID] | None = _input("Ids of communities.", None)
+    issuers: list[str] | None = _input("Addresses of issuers.", None)
+    categories: list[str] | None = _input("Names of categories, as `key` of a slice.", None)
+    levels: list[str] | None = _input("Numbers of levels, as `key` of a slice.", None)
+    badges: list[strawberry.ID] | None = _input("Ids of kinds of badges: their templates.", None)
+
+
 RangeArgument = Annotated[
     RangeInput | None,
     strawberry.argument(description="The range asked about; without it, all time."),
+]
+WhereArgument = Annotated[
+    WhereInput | None,
+    strawberry.argument(description="Which badges are meant; without it, all."),
 ]
 TimeZoneArgument = Annotated[
     TimeZone,
@@ -55,15 +99,137 @@ TimeZoneArgument = Annotated[
 WeekStartArgument = Annotated[
     Weekday, strawberry.argument(description="The day with which a week begins.")
 ]
+CompareArgument = Annotated[
+    CompareInput | None,
+    strawberry.argument(description="What to compare with; without it, nothing."),
+]
+
+
+@strawberry.input(description="An hour of the week by the local clock.")
+class HourOfWeekInput:
+    weekday: Weekday | None = _input("The day; without it, any.", None)
+    hour: int | None = _input("The hour of the day, 0 to 23; without it, any.", None)
+
+
+@strawberry.input(description="Users by the badges that they hold, of those that are meant.")
+class HoldingInput:
+    least: int = _input("At least so many.")
+    most: int | None = _input("At most so many; without it, any number.", None)
+
+
+@strawberry.input(description="Users of one cohort, or of one cell of it.")
+class CohortInput:
+    by: Granularity = _input("The bucket in which they joined: MONTH, WEEK or DAY.")
+    start: datetime = _input("An instant in that bucket.")
+    offset: int | None = _input(
+        "Only those retained so many buckets later; without it, the whole cohort.", None
+    )
+    mode: RetentionMode = _input("When a user counts as retained.", RetentionMode.BOUNDED)
+
+
+@strawberry.input(description="Users in one state of the lifecycle.")
+class LifecycleInput:
+    by: Granularity = _input("The length of the bucket.")
+    start: datetime = _input("An instant in the bucket.")
+    state: LifecycleState = _input("The state.")
+
+
+@strawberry.input(description="A group of users: exactly one of its fields.", one_of=True)
+class PeopleInput:
+    joined: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who joined in the range: true."
+    )
+    active: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who received a badge in the range: true."
+    )
+    waiting: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who joined in the range and have no badge that stands: true."
+    )
+    holding: strawberry.Maybe[HoldingInput] = strawberry.field(
+        description="Those who hold so many badges."
+    )
+    member_of: strawberry.Maybe[strawberry.ID] = strawberry.field(
+        description="The members of the community with this id."
+    )
+    cohort: strawberry.Maybe[CohortInput] = strawberry.field(
+        description="Those of a cohort, or of a cell of it."
+    )
+    lifecycle: strawberry.Maybe[LifecycleInput] = strawberry.field(
+        description="Those in a state of the lifecycle."
+    )
+
+
+def group(given: PeopleInput | None) -> people.Group | None:
+    """Return the group of users that is asked for."""
+    if given is None:
+        return None
+    flags: dict[str, people.Group] = {
+        "joined": people.Joined(),
+        "active": people.Active(),
+        "waiting": people.Waiting(),
+    }
+    for name, found in flags.items():
+        chosen = getattr(given, name)
+        if chosen:
+            if not chosen.value:
+                raise AnalyticsError("BAD_USER_INPUT", f"`{name}` is true, or left out.")
+            return found
+    if given.holding:
+        return people.Holding(given.holding.value.least, given.holding.value.most)
+    if given.member_of:
+        return people.MemberOf(given.member_of.value)
+    if given.cohort:
+        cohort = given.cohort.value
+        start = milliseconds(cohort.start)
+        return people.InCohort(cohort.by, start, cohort.offset, cohort.mode)
+    if given.lifecycle:
+        state = given.lifecycle.value
+        return people.InState(state.by, milliseconds(state.start), state.state)
+    raise AnalyticsError("BAD_USER_INPUT", "A group of users is exactly one of its fields.")
+
+
+FirstArgument = Annotated[
+    int | None, strawberry.argument(description="The first n entries, 1 to 100; by default 20.")
+]
+AfterArgument = Annotated[
+    str | None, strawberry.argument(description="Only what follows this cursor.")
+]
+LastArgument = Annotated[
+    int | None, strawberry.argument(description="The last n entries, 1 to 100.")
+]
+BeforeArgument = Annotated[
+    str | None, strawberry.argument(description="Only what precedes this cursor.")
+]
 
 
 def question(
-    range: RangeInput | None,  # noqa: A002  # the name that the API gives it
+    range: RangeInput | None,  # the name that the API gives it
+    where: WhereInput | None,
     timezone: str,
     week_start: Weekday,
+    compare_to: CompareInput | None = None,
 ) -> Question:
     """Return the question that window arguments ask."""
-    return Question(range=_spec(range), zone=timezone, week_start=week_start)
+    return Question(
+        range=_spec(range),
+        zone=timezone,
+        week_start=week_start,
+        where=_where(where),
+        compared=_compared(compare_to),
+    )
+
+
+def _where(given: WhereInput | None) -> Where:
+    if given is None:
+        return Where()
+    keys = {each.name: getattr(given, each.name) or () for each in fields(given)}
+    return Where(**{name: tuple(dict.fromkeys(map(str, each))) for name, each in keys.items()})
+
+
+def _compared(given: CompareInput | None) -> Comparison | RangeSpec | None:
+    if given is None:
+        return None
+    return given.period.value if given.period else _spec(given.range.value if given.range else None)
 
 
 def _spec(range_: RangeInput | None) -> RangeSpec | None:

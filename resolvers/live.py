@@ -1,17 +1,16 @@
 """Subscriptions: each asks one service."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, NewType
+from typing import Annotated
 
 import strawberry
 
 from resolvers.context import Info
 from services import live
 from services.access import Right
+from services.answers import Position
 from services.families import MetricFamily
 from services.live import AnalyticsUpdate
-
-Position = NewType("Position", int)
 
 
 async def analytics_updated(

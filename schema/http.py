@@ -16,7 +16,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from schema.errors import INTERNAL, LIMIT_EXCEEDED, NO_SUCH_OPERATION, NOT_ALLOWED, is_request_error
-from schema.graphiql import GraphiQL, assets
+from schema.pages import Page, graphiql, page_routes
 from schema.sse import MEDIA_TYPE as EVENTS
 from schema.sse import EventStream
 from schema.transport import MalformedError, Operation, Transport, encode
@@ -48,7 +48,7 @@ class _Refusal(Exception):
 class HTTPEndpoint:
     """The ASGI application that answers HTTP: queries, mutations, event streams and GraphiQL."""
 
-    def __init__(self, transport: Transport, graphiql: GraphiQL) -> None:
+    def __init__(self, transport: Transport, graphiql: Page) -> None:
         self._transport = transport
         self._graphiql = graphiql
 
@@ -73,7 +73,7 @@ class HTTPEndpoint:
         if request.method not in ("GET", "POST"):
             raise _not_allowed("GraphQL is asked by GET or POST.", "GET, POST")
         if request.method == "GET" and "query" not in request.query_params and accept.get(HTML):
-            return self._graphiql.page(str(request.url.replace(query="")))
+            return self._graphiql.response(str(request.url.replace(query="")))
         quality, media = _json_type(accept)
         if not quality and not accept.get(EVENTS):
             raise _Refusal(
@@ -237,10 +237,11 @@ def _turned_away(error: AnalyticsError) -> _Refusal:
 def graphql_routes(transport: Transport, *, dist: Path, path: str = "/graphql") -> list[BaseRoute]:
     """Return the routes of a GraphQL endpoint at `path`, over HTTP and over websockets.
 
-    `dist` is where the dashboard's build puts its files, GraphiQL among them.
+    With it come those of the pages for people: GraphiQL at the endpoint itself, the dashboard at
+    `/`. `dist` is where their build puts its files.
     """
     return [
-        Route(path, HTTPEndpoint(transport, GraphiQL(dist))),
+        Route(path, HTTPEndpoint(transport, graphiql(dist))),
         WebSocketRoute(path, WebSocketEndpoint(transport)),
-        assets(dist),
+        *page_routes(dist, path.removeprefix("/")),
     ]

@@ -1,6 +1,7 @@
 """The schema: the lists of queries, mutations and subscriptions."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -8,10 +9,10 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
 import schema.types  # noqa: F401  # lends the types that the resolvers answer with
-from resolvers import analytics, ingest, live
-from resolvers.inputs import TimeZone
-from resolvers.live import Position
+from resolvers import analytics, ingest, lists, live
+from schema.errors import Schema
 from schema.limits import Limits, guard
+from services.answers import Position, TimeZone
 
 
 def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of any type
@@ -22,8 +23,16 @@ def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of a
 class Query:
     aggregated = _field(analytics.aggregated)
     issuance = _field(analytics.issuance)
+    community = _field(analytics.community)
+    users = _field(analytics.users)
+    distribution = _field(analytics.distribution)
     trends = _field(analytics.trend)
-    activity = _field(analytics.activity)
+    activity = _field(lists.activity)
+    badges = _field(lists.badges)
+    people = _field(lists.people)
+    communities = _field(lists.communities)
+    templates = _field(lists.templates)
+    events = _field(lists.events)
     status = _field(analytics.status)
     metric_definitions = _field(analytics.metric_definitions)
 
@@ -59,14 +68,25 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 
 def build(limits: Limits | None = None) -> strawberry.Schema:
     """Return the schema, guarded by limits."""
-    limits = limits or Limits()
-    return strawberry.Schema(
+    return _schema(limits or Limits())
+
+
+@cache
+def sdl() -> str:
+    """Return the schema in the GraphQL schema definition language, sorted."""
+    return f"{_schema(Limits(), is_sorted=True).as_str()}\n"
+
+
+def _schema(limits: Limits, *, is_sorted: bool = False) -> strawberry.Schema:
+    # Sorting makes the enums anew as graphql-core's own: resolvers of a sorted schema are given
+    # the values of the members where they expect the members.
+    return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(
             scalar_map=SCALARS,
-            sort_schema=True,
+            sort_schema=is_sorted,
             disable_field_suggestions=not limits.introspection,
         ),
         extensions=[guard(limits)],

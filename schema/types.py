@@ -1,18 +1,37 @@
-"""The types of the API: the services' value objects, lent to GraphQL."""
+"""The types of the API: the services' value objects and answers, lent to GraphQL."""
 
 import strawberry
 
-from resolvers.analytics import issuance_of_update
-from resolvers.live import Position
-from schema.lend import lend, lend_enum
-from services import activity, analytics, answers, intake, issuance, live, overview, status, trends
+from resolvers import analytics as resolvers
+from schema.lend import lend, lend_answer, lend_enum
+from services import (
+    activity,
+    analytics,
+    answers,
+    badges,
+    community,
+    directory,
+    distribution,
+    intake,
+    issuance,
+    live,
+    overview,
+    paging,
+    people,
+    retention,
+    status,
+    trends,
+    users,
+    window,
+)
 from services.catalogue import METRICS, MetricName
 from services.events import EventType
 from services.families import MetricFamily
-from services.window import Granularity, Preset, Weekday
 
 for enum in (
-    *(EventType, MetricFamily, Granularity, Preset, Weekday),
+    *(EventType, MetricFamily, window.Granularity, window.Preset, window.Weekday),
+    *(window.Comparison, retention.RetentionMode, people.LifecycleState),
+    *(badges.BadgeOrder, people.PersonOrder, directory.CommunityOrder, directory.TemplateOrder),
     *(live.UpdateReason, status.GapKind, intake.RejectionCode),
 ):
     lend_enum(enum)
@@ -22,26 +41,36 @@ lend_enum(
 )
 
 for shared in (
-    *(answers.ResolvedRange, answers.SeriesPoint, answers.Slice),
+    *(answers.ResolvedRange, window.Change, answers.SeriesPoint, answers.Slice),
     *(answers.Badge, answers.BadgeStanding),
-    *(overview.Overview, trends.MetricDefinition),
-    *(activity.BlockReference, activity.PageInfo, activity.ActivityEntry, activity.ActivityEdge),
-    *(status.Gap, status.Refused, intake.Rejection, live.EventCount),
+    *(community.Community, community.CommunityStanding, community.CommunityGrowthPoint),
+    *(retention.CohortCell, retention.Cohort, retention.MeanRetention, retention.RetentionCohorts),
+    *(retention.LifecyclePoint, users.UserEngagement, users.TimeToFirstBadge),
+    users.PeakActivityCell,
+    *(distribution.TrendingBadge, distribution.CategoryBadge, distribution.CategoryBadges),
+    distribution.IssuerStanding,
+    *(trends.MetricDefinition, trends.MetricValue, trends.Trend),
+    *(activity.BlockReference, paging.PageInfo, activity.ActivityEntry, activity.ActivityEdge),
+    activity.ActivityConnection,
+    *(badges.IssuedBadge, badges.IssuedBadgeEdge, badges.IssuedBadgeConnection),
+    *(people.Person, people.PersonEdge, people.PersonConnection),
+    *(directory.CommunityEdge, directory.CommunityConnection),
+    *(directory.TemplateEdge, directory.TemplateConnection),
+    *(status.Gap, status.Refused, status.ServiceStatus),
+    *(intake.Rejection, intake.IngestEventsPayload, live.EventCount),
 ):
     lend(shared)
 
-for positioned in (
-    issuance.IssuanceMetrics,
-    analytics.AggregatedAnalytics,
-    trends.Trend,
-    activity.ActivityConnection,
-    intake.IngestEventsPayload,
+for family in (
+    *(issuance.IssuanceMetrics, community.CommunityMetrics, users.UserMetrics),
+    *(distribution.BadgeDistribution, overview.Overview, analytics.AggregatedAnalytics),
 ):
-    lend(positioned, {"position": Position})
+    lend_answer(family)
 
-lend(status.ServiceStatus, {"position": Position})
 lend(
     live.AnalyticsUpdate,
-    {"position": Position},
-    {"issuance": strawberry.field(issuance_of_update, description=issuance_of_update.__doc__)},
+    {
+        name: strawberry.field(resolver, description=resolver.__doc__)
+        for name, resolver in resolvers.OF_UPDATE.items()
+    },
 )

@@ -1,25 +1,40 @@
 """The questions that can be asked, each answered from the cache or at the latest position."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
 from documents.log import Commit
 from documents.projection import Database
-from services import activity, issuance, overview, status, trends
-from services.answers import Names
+from services import activity, badges, directory, people, status, trends
+from services.answers import Names, instant
 from services.cache import AnswerCache
+from services.catalogue import METRICS
+from services.community import CommunityMetrics
+from services.distribution import BadgeDistribution
 from services.errors import AnalyticsError
 from services.events import EventType
+from services.figures import Where, matched
 from services.issuance import IssuanceMetrics
 from services.overview import Overview
+from services.paging import Page
 from services.reading import Reader, Reading
 from services.updates import Updates
-from services.window import ATOM_MS, Granularity, RangeSpec, Weekday, Window, resolve
+from services.users import UserMetrics
+from services.view import Answer, View
+from services.window import (
+    ATOM_MS,
+    Comparison,
+    Granularity,
+    RangeSpec,
+    Weekday,
+    resolve,
+)
 
 T = TypeVar("T")
 MAX_COMMITS = 1000
@@ -28,35 +43,45 @@ MAX_COMMITS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Which window is asked about."""
+    """Which window is asked about, which badges, and what it is compared with."""
 
     range: RangeSpec | None = None
     zone: str = "UTC"
     week_start: Weekday = Weekday.MONDAY
-
-    def window(self, reading: Reading, now: int) -> Window:
-        """Return the window that is meant at the instant `now`. Raises `WindowError`."""
-        return resolve(
-            self.range,
-            zone=self.zone,
-            week_start=self.week_start,
-            now=now,
-            earliest=reading.head.earliest,
-        )
+    where: Where = field(default_factory=Where)
+    compared: Comparison | RangeSpec | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AggregatedAnalytics:
+class AggregatedAnalytics(Answer):
     """Everything in one answer, all of it at one position."""
 
-    timestamp: datetime
-    """When it was computed."""
-    position: int
-    """The position at which all of this was true."""
-    issuance: IssuanceMetrics
-    """How many badges were issued, revoked and are held, when, and of what kind."""
-    metrics: Overview
-    """The few figures that stand above everything else."""
+    def timestamp(self) -> datetime:
+        """When it was computed."""
+        return instant(self.view.window.now)
+
+    def issuance(self) -> IssuanceMetrics:
+        """How many badges were issued, revoked and are held, when, and of what kind."""
+        return IssuanceMetrics(view=self.view)
+
+    def community(self) -> CommunityMetrics:
+        """How many communities and members there are, how active they are, and how they grow."""
+        return CommunityMetrics(view=self.view)
+
+    def users(self) -> UserMetrics:
+        """Who joins, who is active, who comes back, and how many badges each holds."""
+        return UserMetrics(view=self.view)
+
+    def distribution(self) -> BadgeDistribution:
+        """What kinds of badges were issued in the range, and how they share the whole."""
+        return BadgeDistribution(view=self.view)
+
+    async def figures(self) -> list[trends.MetricValue]:
+        """Every metric of the catalogue over the range, compared if a comparison is asked for."""
+        return await asyncio.gather(*(trends.value(self.view, name) for name in METRICS))
+
+    def metrics(self) -> Overview:
+        """The few figures that stand above everything else."""
+        return Overview(view=self.view)
 
 
 def milliseconds() -> int:
@@ -85,62 +110,99 @@ class Analytics:
 
     async def reading(self) -> Reading:
         """Return a reading at the latest position. Raises `AnalyticsError` UNAVAILABLE."""
-        try:
-            return await self._reader.reading(self.updates.position)
-        except PyMongoError as error:
-            raise AnalyticsError("UNAVAILABLE", "The database is away; ask again later.") from error
+        return await _available(self._reader.reading(self.updates.position))
 
-    async def issuance(self, question: Question, reading: Reading | None = None) -> IssuanceMetrics:
-        """Answer the family `issuance`."""
-        return await self._windowed(
-            "issuance",
-            question,
-            reading,
-            lambda at, window: issuance.answer(at, window, self._names),
-        )
+    async def view(self, question: Question, reading: Reading | None = None) -> View:
+        """Return what the families answer of a question.
 
-    async def aggregated(
-        self, question: Question, reading: Reading | None = None
-    ) -> AggregatedAnalytics:
-        """Answer everything at once."""
+        Raises `WindowError`, or `AnalyticsError` for a filter as `matched` does.
+        """
         at = reading or await self.reading()
-        issued = await self.issuance(question, at)
-        return AggregatedAnalytics(
-            timestamp=issued.as_of,
-            position=at.head.position,
-            issuance=issued,
-            metrics=await self.overview(at),
+        names = tuple(map(self._names.category_key, question.where.categories))
+        where = replace(question.where, categories=names)
+        matched(at, where)
+        now = self._clock()
+        window = resolve(
+            question.range,
+            zone=question.zone,
+            week_start=question.week_start,
+            now=now,
+            earliest=at.head.earliest,
         )
+        # Every bucket begins at a whole quarter hour, so nothing can roll over in between.
+        prefix = f"{_place(at)}{question}{now // ATOM_MS}"
 
-    async def overview(self, reading: Reading | None = None) -> Overview:
-        """Answer the overview."""
-        return await self._kept(("overview",), reading, overview.answer)
+        def keep(name: str, compute: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+            return self._cache.get(f"{prefix}{name}", lambda: _available(compute()))
+
+        return View(
+            at,
+            window,
+            names=self._names,
+            where=where,
+            compared=question.compared,
+            keep=keep,
+        )
 
     async def trend(
         self, question: Question, metric: str, granularity: Granularity
     ) -> trends.Trend:
         """Answer one metric as a series."""
-        return await self._windowed(
-            f"trend {metric} {granularity}",
-            question,
-            None,
-            lambda at, window: trends.answer(at, window, metric, granularity),
+        view = await self.view(question)
+        found: trends.Trend = await view.keep(
+            f"trend {metric} {granularity}", lambda: trends.trend(view, metric, granularity)
         )
+        return found
 
     async def activity(
-        self, page: activity.Page, types: Sequence[EventType]
+        self, page: Page, types: Sequence[EventType], told: activity.Told
     ) -> activity.ActivityConnection:
         """Return a page of what happened."""
-        key = ("activity", page, tuple(sorted(types)))
-        return await self._kept(key, None, lambda at: activity.answer(at, page, types))
+        key = ("activity", page, tuple(sorted(types)), told)
+        return await self._kept(key, lambda at: activity.answer(at, page, types, told))
+
+    async def badges(
+        self, question: Question, asked: badges.BadgesAsked, page: Page
+    ) -> badges.IssuedBadgeConnection:
+        """Return a page of issued badges."""
+        view = await self.view(question)
+        return await _listed(view, f"{asked}{page}", lambda: badges.badges(view, asked, page))
+
+    async def people(
+        self, question: Question, group: people.Group | None, order: people.PersonOrder, page: Page
+    ) -> people.PersonConnection:
+        """Return a page of users."""
+        view = await self.view(question)
+        key = f"people{group}{order}{page}"
+        return await _listed(view, key, lambda: people.people(view, group, order, page))
+
+    async def communities(
+        self,
+        question: Question,
+        is_deactivated: bool | None,  # an argument of the API
+        order: directory.CommunityOrder,
+        page: Page,
+    ) -> directory.CommunityConnection:
+        """Return a page of communities."""
+        view = await self.view(question)
+        return await _listed(
+            view,
+            f"communities{is_deactivated}{order}{page}",
+            lambda: directory.community_list(view, is_deactivated, order, page),
+        )
+
+    async def templates(
+        self, question: Question, order: directory.TemplateOrder, page: Page
+    ) -> directory.TemplateConnection:
+        """Return a page of kinds of badges."""
+        view = await self.view(question)
+        key = f"templates{order}{page}"
+        return await _listed(view, key, lambda: directory.template_list(view, order, page))
 
     async def status(self) -> status.ServiceStatus:
         """Return where the service is, as of now."""
         reading = await self.reading()
-        try:
-            return await status.answer(reading, self._database, self._cache.hit_rate)
-        except PyMongoError as error:
-            raise AnalyticsError("UNAVAILABLE", "The database is away; ask again later.") from error
+        return await _available(status.answer(reading, self._database, self._cache.hit_rate))
 
     async def commits(self, since: int, position: int) -> list[Commit]:
         """Return the commits after one position up to another, the last thousand at most."""
@@ -149,35 +211,24 @@ class Analytics:
             first = max(since, position - MAX_COMMITS)
             return await Commit.find({"_id": {"$gt": first, "$lte": position}}).to_list()
 
-        return await self._kept(("commits", since, position), None, read)
+        return await self._kept(("commits", since, position), read)
 
-    async def _windowed(
-        self,
-        name: str,
-        question: Question,
-        reading: Reading | None,
-        compute: Callable[[Reading, Window], Awaitable[T]],
-    ) -> T:
-        now = self._clock()
-        # Every bucket begins at a whole quarter hour, so nothing can roll over in between.
-        key = (name, question, now // ATOM_MS)
+    async def _kept(self, key: Hashable, compute: Callable[[Reading], Awaitable[T]]) -> T:
+        at = await self.reading()
+        return await self._cache.get(f"{_place(at)}{key}", lambda: _available(compute(at)))
 
-        async def answer(at: Reading) -> T:
-            return await compute(at, question.window(at, now))
 
-        return await self._kept(key, reading, answer)
+async def _listed(view: View, name: str, compute: Callable[[], Awaitable[T]]) -> T:
+    found: T = await view.keep(name, compute)
+    return found
 
-    async def _kept(
-        self, key: Hashable, reading: Reading | None, compute: Callable[[Reading], Awaitable[T]]
-    ) -> T:
-        at = reading or await self.reading()
 
-        async def computed() -> T:
-            try:
-                return await compute(at)
-            except PyMongoError as error:
-                raise AnalyticsError(
-                    "UNAVAILABLE", "The database is away; ask again later."
-                ) from error
+def _place(at: Reading) -> str:
+    return f"{at.head.generation}.{at.head.position} "
 
-        return await self._cache.get((at.head.position, at.head.generation, key), computed)
+
+async def _available(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except PyMongoError as error:
+        raise AnalyticsError("UNAVAILABLE", "The database is away; ask again later.") from error

@@ -3,13 +3,19 @@
 Answers are frozen dataclasses; `schema` lends them to GraphQL with their docstrings.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import NewType
 
-from services.reading import NO_KEY, Reading, Span
-from services.window import Bucket, Granularity, Window, WindowError, last_buckets, series
+from services.cells import NO_KEY
+from services.window import Change, Weekday, Window
+
+Position = NewType("Position", int)
+"""The number of a committed batch: 0 before the first, then 1, 2, 3, ..."""
+TimeZone = NewType("TimeZone", str)
+"""The name of an IANA time zone."""
 
 
 def instant(at: int) -> datetime:
@@ -25,8 +31,10 @@ class ResolvedRange:
     """The first instant of the range."""
     end: datetime
     """The first instant after the range."""
-    timezone: str
+    timezone: TimeZone
     """The IANA time zone in which days, weeks and months begin."""
+    week_start: Weekday
+    """The day with which a week begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +45,12 @@ class SeriesPoint:
     """The first instant of the bucket."""
     end: datetime
     """The first instant after the bucket."""
-    value: float
-    """What was measured; 0 is measured, too."""
+    value: float | None
+    """What was measured; 0 is measured, too, and null is undefined."""
     is_partial: bool
     """Whether the bucket is less than its whole: cut by the range, or not ended yet."""
+    comparison: Change | None
+    """What it is compared with; null if nothing was asked for, or nothing corresponds to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +62,7 @@ class Slice:
     label: str
     """What a person calls it."""
     count: int
-    """How many badges it has."""
+    """How many of the whole it has."""
     share: float
     """Its count divided by the whole, 0 to 1; 0 if the whole is 0."""
     percentage: int
@@ -87,6 +97,10 @@ class BadgeStanding:
     """Distinct users who received one in the range."""
     issued_per_day: float
     """Badges of this kind issued a day, over the 30 days that end with today."""
+    holders: int
+    """Users who hold one that is not revoked, now."""
+    rarity: float | None
+    """Holders divided by users, 0 to 1; null if there is no user."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +114,25 @@ class Names:
         """Return the name of a category: `unknown (9)` if none is configured for 9."""
         return _named(self.categories, key)
 
+    def category_key(self, name: str) -> str:
+        """Return the key of a category by its name; a name that is none is returned as it is."""
+        return _numbered(self.categories, name)
+
     def level(self, key: str) -> str:
         """Return the name of a level: `unknown (9)` if none is configured for 9."""
         return _named(self.levels, key)
+
+
+def _numbered(names: Mapping[int, str], name: str) -> str:
+    if name == "unknown":
+        return NO_KEY
+    found = _UNKNOWN.fullmatch(name)
+    return next((str(number) for number, each in names.items() if each == name), None) or (
+        found[1] if found else name
+    )
+
+
+_UNKNOWN = re.compile(r"unknown \((\d+)\)")
 
 
 def _named(names: Mapping[int, str], key: str) -> str:
@@ -113,56 +143,12 @@ def _named(names: Mapping[int, str], key: str) -> str:
 
 def resolved(window: Window) -> ResolvedRange:
     """Return a window as an answer tells it."""
-    return ResolvedRange(start=instant(window.start), end=instant(window.end), timezone=window.zone)
-
-
-def to_date(window: Window) -> list[Bucket]:
-    """Return the day, the week and the month that are open at the time of asking."""
-    return [
-        last_buckets(
-            1, granularity, zone=window.zone, week_start=window.week_start, now=window.now
-        )[0]
-        for granularity in (Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
-    ]
-
-
-def points(buckets: Sequence[Bucket], values: Sequence[float]) -> list[SeriesPoint]:
-    """Return a series of values by bucket."""
-    return [
-        SeriesPoint(
-            start=instant(bucket.start),
-            end=instant(bucket.end),
-            value=value,
-            is_partial=bucket.is_partial,
-        )
-        for bucket, value in zip(buckets, values, strict=True)
-    ]
-
-
-async def flow(
-    reading: Reading, name: str, window: Window, granularity: Granularity, default: int
-) -> list[SeriesPoint]:
-    """Return a series by bucket: over the window, or the last `default` buckets for all time.
-
-    A window with too many buckets gives its refusal in the place of the series. GraphQL raises
-    it where the series is asked for, so that the rest of the answer is not taken with it.
-    """
-    try:
-        buckets = (
-            last_buckets(
-                default,
-                granularity,
-                zone=window.zone,
-                week_start=window.week_start,
-                now=window.now,
-            )
-            if window.is_all_time
-            else series(window, granularity)
-        )
-    except WindowError as refusal:
-        return cast("list[SeriesPoint]", refusal)
-    spans = [Span(name, NO_KEY, bucket.start, bucket.end) for bucket in buckets]
-    return points(buckets, await reading.counts(spans))
+    return ResolvedRange(
+        start=instant(window.start),
+        end=instant(window.end),
+        timezone=TimeZone(window.zone),
+        week_start=window.week_start,
+    )
 
 
 def percentages(counts: Sequence[int]) -> list[int]:

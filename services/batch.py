@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
-from documents.projection import Collection, Projection
+from documents.projection import Collection
 from services import facts
-from services.catalogue import FAMILIES, points
-from services.cells import Counters, Move, Operation
+from services.cells import Operation
 from services.chain import BlockState, Chain
 from services.events import EventType
 from services.facts import (
     BadgeFacts,
+    Change,
     CommunityFacts,
     Facts,
     MembershipFacts,
@@ -26,27 +26,30 @@ from services.facts import (
     TemplateFacts,
 )
 from services.roster import Roster
+from services.tally import Tally
+from services.workspace import Workspace
 
-Changed = tuple[Facts | None, Facts | None]
 T = TypeVar("T")
 
 
 class Batch:
-    """The work of one commit: after `work_out`, `operations` and the counters hold its writes."""
+    """The work of one commit: after `work_out`, `operations` and the workspace hold its writes."""
 
-    def __init__(self, projection: Projection, counters: Counters, ordinals: int) -> None:
-        self._projection = projection
-        self._counters = counters
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._projection = workspace.projection
         self._chain = Chain()
         self._records: dict[str, Record] = {}
         self._fresh: set[str] = set()
-        self._before: dict[str, tuple[bool, bool, Any]] = {}
-        self._entities: defaultdict[str, list[Record]] = defaultdict(list)
+        self._before: dict[str, tuple[Any, ...]] = {}
+        self._entities: dict[str, defaultdict[str, list[Record]]] = {
+            kind: defaultdict(list) for kind in facts.KINDS
+        }
         self._templates: dict[str, TemplateFacts | None] = {}
-        self._changes: list[Changed] = []
-        self._moves: list[Move] = []
+        self._changes: list[Change] = []
         self._writes: list[tuple[Collection, Operation]] = []
-        self.roster = Roster(projection, ordinals)
+        self._roster = Roster(workspace)
+        self.tally = Tally(workspace)
         self.contained = 0
         """Events in the batch, redelivered ones included."""
         self.earliest: int | None = None
@@ -59,30 +62,28 @@ class Batch:
         """Events that came to be live, by type."""
         self.undone = 0
         """Events that ceased to be live."""
-        self.families: set[str] = set()
-        """The families whose figures move."""
 
     async def work_out(self, entries: list[dict[str, Any]]) -> None:
         """Read what is needed and determine every write."""
         await self._fold_blocks(entries)
         await self._gather(entries)
-        await self._load_entities(set(self._entities))
+        await self._load_entities(entity for kind in self._entities.values() for entity in kind)
         await self._resolve_templates()
         await self._resolve_communities()
         self._resolve_badges()
-        self._resolve_firsts("member:")
-        self._resolve_firsts("user:")
+        self._resolve_firsts("member")
+        self._resolve_firsts("user")
+        self._note_lives()
+        await self._roster.resolve(self._records)
+        changes = [*self._changes, *self._roster.changes]
+        self.tally.count(changes, self._roster)
+        await self.tally.store(self._changes, self._roster, self._records)
         self._write_records()
-        await self.roster.resolve(self._records)
-        self._changes.extend(self.roster.changes())
-        self._count()
-        await self._counters.move(self._moves)
-        await self._retract()
 
     def operations(self) -> list[tuple[Collection, list[Operation]]]:
-        """Return the writes by collection; those of the counters are in the counters."""
+        """Return the writes by collection; the workspace has its own."""
         grouped: dict[str, tuple[Collection, list[Operation]]] = {}
-        for collection, operation in [*self._writes, *self.roster.writes()]:
+        for collection, operation in self._writes:
             grouped.setdefault(collection.name, (collection, []))[1].append(operation)
         return list(grouped.values())
 
@@ -137,15 +138,19 @@ class Batch:
             async for row in self._projection.events.find(query):
                 self._know(row)
                 row["stands"] = block.stands
-                self._entities[row["entity"]].append(row)
+                self._add(row)
         for record in told.values():
             self._know(record)
             if record["stands"]:
-                self._entities[record["entity"]].append(record)
+                self._add(record)
 
     def _know(self, record: Record) -> None:
         self._records[record["_id"]] = record
-        self._before[record["_id"]] = record["stands"], record["live"], record.get("facts")
+        self._before[record["_id"]] = _mutable(record)
+
+    def _add(self, record: Record) -> None:
+        entity = record["entity"]
+        self._entities[entity.partition(":")[0]][entity].append(record)
 
     async def _load_entities(self, entities: Iterable[str]) -> None:
         """Load the other records of the entities, and those records' entities with them."""
@@ -153,31 +158,31 @@ class Batch:
         async for row in self._projection.events.find(query):
             if row["_id"] not in self._records:
                 self._know(row)
-                self._entities[row["entity"]].append(row)
+                self._add(row)
 
     # What is true now
 
-    def _of_kind(self, prefix: str) -> Iterator[tuple[str, list[Record], list[Record]]]:
-        """Return each entity of a kind with its records and those of them that stand."""
-        for entity, records in self._entities.items():
-            if entity.startswith(prefix):
-                yield entity, records, [record for record in records if record["stands"]]
+    def _of_kind(self, kind: str) -> Iterator[tuple[list[Record], list[Record]]]:
+        """Return the records of each entity of a kind, and those of them that stand."""
+        for records in self._entities[kind].values():
+            yield records, [record for record in records if record["stands"]]
 
     async def _resolve_templates(self) -> None:
         changed: dict[str, TemplateFacts | None] = {}
-        for _, records, standing in self._of_kind("template:"):
+        for records, standing in self._of_kind("template"):
             changed[records[0]["template"]] = facts.of_template(standing)
             for record in records:
                 record["live"] = record["stands"]
         for template, now in changed.items():
             self._writes.append((self._projection.templates, _stored(template, now)))
+            self._workspace.code("template", template)
         if changed:
             query = {"template": {"$in": list(changed)}, "type": EventType.BADGE_ISSUED}
             rows = self._projection.events.find({**query, "live": True}, {"entity": 1})
             await self._load_entities({row["entity"] async for row in rows})
         named = {
             record["template"]
-            for _, _, standing in self._of_kind("badge:")
+            for _, standing in self._of_kind("badge")
             for record in standing
             if record.get("template")
         }
@@ -189,118 +194,87 @@ class Batch:
 
     def _resolve_badges(self) -> None:
         templates = {key: known for key, known in self._templates.items() if known}
-        for _, records, standing in self._of_kind("badge:"):
-            issue = next((r for r in records if r["live"] and r.get("facts")), None)
-            before = facts.stored_badge(issue) if issue else None
-            found = facts.of_badge(standing, templates)
-            now = found[1] if found else None
+        for records, standing in self._of_kind("badge"):
+            old = next((r for r in records if r["live"] and r.get("facts")), None)
+            before = facts.stored_badge(old) if old else None
+            new, now = facts.of_badge(standing, templates) or (None, None)
             for record in records:
                 effective = record["type"] != EventType.BADGE_ISSUED
-                if found and record is found[0]:
+                if now and record is new:
                     effective = True
-                    record["facts"] = facts.as_stored(found[1])
-                record["live"] = found is not None and record["stands"] and effective
-            self._change(before, now)
+                    record["facts"] = facts.as_stored(now)
+                record["live"] = now is not None and record["stands"] and effective
+            self._change(before, now, old, new)
 
     async def _resolve_communities(self) -> None:
-        kind = list(self._of_kind("community:"))
-        ids = [records[0]["community"] for _, records, _ in kind]
+        kind = list(self._of_kind("community"))
+        ids = [records[0]["community"] for records, _ in kind]
         stored = {}
         if ids:
             async for row in self._projection.communities.find({"_id": {"$in": ids}}):
                 community = row.pop("_id")
                 stored[community] = CommunityFacts(community=community, **row)
-        for _, records, standing in kind:
-            found = facts.of_community(standing)
-            now = found[1] if found else None
+        for records, standing in kind:
+            old = next((r for r in records if r["live"] and _creates(r)), None)
+            new, now = facts.of_community(standing) or (None, None)
             community = records[0]["community"]
             for record in records:
-                follows = record["type"] != EventType.COMMUNITY_CREATED
-                effective = found is not None and (follows or record is found[0])
+                effective = now is not None and (not _creates(record) or record is new)
                 record["live"] = record["stands"] and effective
-            self._change(stored.get(community), now)
+            self._change(stored.get(community), now, old, new)
             self._writes.append((self._projection.communities, _stored(community, now)))
 
-    def _resolve_firsts(self, prefix: str) -> None:
+    def _resolve_firsts(self, kind: str) -> None:
         """Resolve entities of which the first standing record takes effect."""
-        for _, records, standing in self._of_kind(prefix):
-            before = next((r for r in records if r["live"]), None)
-            now = min(standing, key=facts.order, default=None)
+        for records, standing in self._of_kind(kind):
+            old = next((r for r in records if r["live"]), None)
+            new = min(standing, key=facts.order, default=None)
             for record in records:
-                record["live"] = record is now
-            if prefix == "member:":
-                self._change(_map(_membership, before), _map(_membership, now))
+                record["live"] = record is new
+            if kind == "member":
+                self._change(_map(_membership, old), _map(_membership, new), old, new)
 
-    def _change(self, before: Facts | None, now: Facts | None) -> None:
-        if before != now:
-            self._changes.append((before, now))
+    def _change(
+        self, before: Facts | None, now: Facts | None, old: Record | None, new: Record | None
+    ) -> None:
+        if before != now or old is not new:
+            self._changes.append(Change(before, now, old, new))
             if isinstance(before, BadgeFacts):
-                self.roster.badge(before, -1)
+                self._roster.badge(before, -1)
             if isinstance(now, BadgeFacts):
-                self.roster.badge(now, 1)
+                self._roster.badge(now, 1)
 
-    # Which counters move
+    # What is written
+
+    def _note_lives(self) -> None:
+        for id_, record in self._records.items():
+            lived = self._before[id_][1]
+            if record["live"] != lived:
+                self.counts[record["type"]] += record["live"]
+                self.undone += lived
+                self.tally.event(record["type"], 1 if record["live"] else -1)
+                self._roster.appearance(record)
 
     def _write_records(self) -> None:
         events = self._projection.events
         for id_, record in self._records.items():
-            stood, lived, known = self._before[id_]
-            if record["live"] != lived:
-                self.counts[record["type"]] += record["live"]
-                self.undone += lived
-                sign = 1 if record["live"] else -1
-                self._moves.append(Move("events", record["type"], None, sign, None))
-                self.roster.appearance(record)
             if id_ in self._fresh:
                 self._writes.append((events, InsertOne(record)))
-            elif (record["stands"], record["live"], record.get("facts")) != (stood, lived, known):
-                fields = {name: record.get(name) for name in ("stands", "live", "facts")}
+            elif _mutable(record) != self._before[id_]:
+                fields = {name: record[name] for name in _MUTABLE if name in record}
                 self._writes.append((events, UpdateOne({"_id": id_}, {"$set": fields})))
 
-    def _count(self) -> None:
-        for before, now in self._changes:
-            old, new = points(before), points(now)
-            if _same_user(before, now):
-                counted = Counter(new)
-                counted.subtract(old)
-                signed = [(point, sign) for point, sign in counted.items() if sign]
-            else:
-                signed = [(point, -1) for point in old] + [(point, 1) for point in new]
-            fact = before if now is None else now
-            user = fact.recipient if isinstance(fact, BadgeFacts) else None
-            for point, sign in signed:
-                whose = user
-                if sign < 0 and isinstance(before, BadgeFacts):
-                    whose = before.recipient
-                ordinal = self.roster.ordinal(whose) if point.unique and whose else None
-                self._moves.append(Move(point.series, point.key, point.at, sign, ordinal))
-        roots = {move.series.partition(".")[0] for move in self._moves}
-        self.families = {family.name for family in FAMILIES if roots & family.reads}
 
-    async def _retract(self) -> None:
-        """Take users out of the distinct users where none of their badges is left."""
-        falls = [move for move in self._moves if move.sign < 0 and move.ordinal is not None]
-        if not falls:
-            return
-        ordinals = {move.ordinal for move in falls}
-        users = [user for user in self.roster.users() if self.roster.ordinal(user) in ordinals]
-        remaining: defaultdict[tuple[str, str, int], list[int]] = defaultdict(list)
-        async for record in self.roster.appearances(users, self._records):
-            if record["type"] == EventType.BADGE_ISSUED:
-                ordinal = self.roster.ordinal(record["user"])
-                for point in points(facts.stored_badge(record)):
-                    if point.unique and point.at is not None:
-                        remaining[point.series, point.key, ordinal].append(point.at)
-        for move in falls:
-            assert move.ordinal is not None  # noqa: S101  # filtered above
-            self._counters.retract(move, remaining[move.series, move.key, move.ordinal])
+_MUTABLE = ("stands", "live", "facts", "row")
+"""What of a record changes after it was stored."""
 
 
-def _same_user(before: Facts | None, now: Facts | None) -> bool:
-    """Return whether points that stay the same may be left out: not if another user's."""
-    if isinstance(before, BadgeFacts) and isinstance(now, BadgeFacts):
-        return before.recipient == now.recipient
-    return before is not None and now is not None
+def _mutable(record: Record) -> tuple[Any, ...]:
+    return tuple(record.get(name) for name in _MUTABLE)
+
+
+def _creates(record: Record) -> bool:
+    return bool(record["type"] == EventType.COMMUNITY_CREATED)
 
 
 def _map(function: Callable[[Record], T], record: Record | None) -> T | None:

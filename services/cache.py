@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from aiocache import SimpleMemoryCache
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class AnswerCache:
     """A bounded cache in which concurrent askers of one answer cause one computation."""
 
-    def __init__(self, *, ttl_seconds: float, size: int = 2000) -> None:
+    def __init__(self, *, ttl_seconds: float, size: int = 20_000) -> None:
         """`ttl_seconds` is a ceiling: after it, an answer is computed again in any case."""
         self._cache = SimpleMemoryCache()
         self._ttl = ttl_seconds
@@ -29,16 +29,15 @@ class AnswerCache:
         asked = self.hits + self.misses
         return self.hits / asked if asked else None
 
-    async def get(self, key: Hashable, compute: Callable[[], Awaitable[T]]) -> T:
-        """Return the answer under `key`, computing it if it is not there.
+    async def get(self, name: str, compute: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer under a name, computing it if it is not there.
 
         An error goes to everyone who waited for the answer, and is not kept.
         """
-        name = repr(key)
-        found = await self._cache.get(name)
+        found: tuple[T] | None = await self._cache.get(name)
         if found is not None:
             self.hits += 1
-            return cast("T", found)
+            return found[0]
         task = self._computing.get(name)
         if task is None:
             self.misses += 1
@@ -52,7 +51,8 @@ class AnswerCache:
 
     async def _compute(self, name: str, compute: Callable[[], Awaitable[T]]) -> T:
         answer = await compute()
-        await self._cache.set(name, answer, ttl=self._ttl)
+        # In a tuple, for None is an answer too.
+        await self._cache.set(name, (answer,), ttl=self._ttl)
         self._order[name] = None
         self._order.move_to_end(name)
         while len(self._order) > self._size:

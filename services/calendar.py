@@ -124,7 +124,26 @@ class Calendar:
 
     def hour_of(self, instant: int) -> int:
         """Return the hour that the local clock shows, 0..23."""
-        return _wall(self.zone, instant) % DAY_MS // HOUR_MS
+        return self.clock(instant)[1]
+
+    def clock(self, instant: int) -> tuple[int, int]:
+        """Return the weekday (0 is Monday) and the hour that the local clock shows."""
+        days, rest = divmod(_wall(self.zone, instant), DAY_MS)
+        return date.fromordinal(days + _EPOCH_ORDINAL).weekday(), rest // HOUR_MS
+
+    def offsets(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the parts (start, end, UTC offset) of a range in which the offset is one.
+
+        All are milliseconds. No zone has changed its clock twice within a day.
+        """
+        while start < end:
+            offset, stop = _offset(self.zone, start), start
+            while stop < end and _offset(self.zone, min(end, stop + DAY_MS) - ATOM_MS) == offset:
+                stop = min(end, stop + DAY_MS)
+            while stop < end and _offset(self.zone, stop) == offset:
+                stop += ATOM_MS
+            yield start, stop, offset
+            start = stop
 
     def floor(self, instant: int, granularity: Granularity) -> int:
         """Return the start of the bucket that holds the instant."""
@@ -312,8 +331,14 @@ def day_index(instant: int) -> int:
 
 def month_index(instant: int) -> int:
     """Return the number of the UTC month: year * 12 + month - 1."""
-    day = date.fromordinal(day_index(instant) + _EPOCH_ORDINAL)
-    return day.year * 12 + day.month - 1
+    return month_of_day(day_index(instant))[0]
+
+
+@lru_cache(maxsize=4096)
+def month_of_day(day: int) -> tuple[int, int]:
+    """Return the month of a UTC day and its place in it, from 0."""
+    found = date.fromordinal(day + _EPOCH_ORDINAL)
+    return found.year * 12 + found.month - 1, found.day - 1
 
 
 def month_start(index: int) -> int:

@@ -1,87 +1,25 @@
-"""Writing the counters: moves in memory, then whole documents, see `documents.cells`.
+"""Writing the counters: sums in memory, then whole documents, see `documents.cells`.
 
 Only the holder of the next position writes, so cells are read once, kept in memory, and written
 as absolute values: writing them twice does no harm.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pyroaring import BitMap
 
 from documents.projection import Collection, Projection
-from services.window import ATOM_MS, day_index, month_index, month_start
+from services.window import ATOM_MS, ATOMS_A_DAY, day_index, month_index, month_of_day
 
-DAY_MS = 86_400_000
 Operation = InsertOne[dict[str, Any]] | UpdateOne | ReplaceOne[dict[str, Any]] | DeleteOne
 """A write to a collection."""
 
+NO_KEY = "-"
+"""The key of a series that has no keys, and of what the events do not say."""
 
-class Move(NamedTuple):
-    """A change of one count: `sign` units at a time, by a user where users are distinguished."""
-
-    series: str
-    key: str
-    at: int | None
-    sign: int
-    ordinal: int | None
-
-
-class _Cell:
-    """One counter document in memory."""
-
-    __slots__ = ("dirty", "fresh", "identity", "n", "parts", "slots", "users")
-
-    def __init__(self, identity: tuple[str, str, int | None]) -> None:
-        self.identity = identity
-        self.n = 0
-        self.parts: dict[int, int] = {}
-        self.users: BitMap | None = None
-        self.slots: dict[int, BitMap] | None = None
-        self.fresh = True
-        self.dirty: set[int] | None = None
-
-    def load(self, document: dict[str, Any]) -> None:
-        self.fresh = False
-        self.n = document["n"]
-        self.parts = {int(part): n for part, n in document.get("parts", {}).items()}
-        if document.get("users"):
-            self.users = BitMap.deserialize(document["users"])
-        if document.get("slots"):
-            self.slots = {int(s): BitMap.deserialize(b) for s, b in document["slots"].items()}
-
-    def add(self, part: int, sign: int) -> None:
-        self.n += sign
-        if self.dirty is None:
-            self.dirty = set()
-        if part >= 0:
-            self.parts[part] = self.parts.get(part, 0) + sign
-            self.dirty.add(part)
-
-    def operation(self) -> Operation:
-        series, key, period = self.identity
-        name = cell_id(series, key, period)
-        if self.fresh:
-            document: dict[str, Any] = {"_id": name, "series": series, "key": key, "n": self.n}
-            if period is not None:
-                document["period"] = period
-                document["parts"] = {str(part): n for part, n in self.parts.items()}
-            else:
-                document["rank"] = rank(key)
-            if self.users is not None:
-                document["users"] = self.users.serialize()
-            if self.slots is not None:
-                document["slots"] = {str(s): users.serialize() for s, users in self.slots.items()}
-            return InsertOne(document)
-        fields: dict[str, Any] = {"n": self.n}
-        if self.users is not None:
-            fields["users"] = self.users.serialize()
-        for part in self.dirty or ():
-            fields[f"parts.{part}"] = self.parts[part]
-            if self.slots is not None and part in self.slots:
-                fields[f"slots.{part}"] = self.slots[part].serialize()
-        return UpdateOne({"_id": name}, {"$set": fields})
+_Identity = tuple[str, str, int | None]
 
 
 def cell_id(series: str, key: str, period: int | None) -> str:
@@ -94,14 +32,97 @@ def rank(key: str) -> str:
     return f"{len(key):03d}:{key}" if key.isascii() and key.isdigit() else f"~{key}"
 
 
+class _Cell:
+    """One counter document in memory."""
+
+    __slots__ = ("changed", "fresh", "identity", "moved", "n", "parts", "slots", "users")
+
+    def __init__(self, identity: _Identity) -> None:
+        self.identity = identity
+        self.n = 0
+        self.parts: dict[int, int] = {}
+        self.users: BitMap | None = None
+        self.slots: dict[int, BitMap] = {}
+        self.fresh = True
+        self.moved = False
+        """Whether it is to be written."""
+        self.changed: set[str] = set()
+        """The fields that are to be written, beside `n`."""
+
+    def load(self, document: dict[str, Any]) -> None:
+        self.fresh = False
+        self.n = document["n"]
+        self.parts = {int(part): n for part, n in document.get("parts", {}).items()}
+        if "users" in document:
+            self.users = BitMap.deserialize(document["users"])
+        slots = document.get("slots", {})
+        self.slots = {int(slot): BitMap.deserialize(users) for slot, users in slots.items()}
+
+    def add(self, n: int, ordinals: list[int], part: int | None = None) -> None:
+        """Add to the count, and users to the distinct ones."""
+        self.n += n
+        self.moved = True
+        if part is not None:
+            self.parts[part] = self.parts.get(part, 0) + n
+            self.changed.add(f"parts.{part}")
+        if ordinals:
+            if self.users is None:
+                self.users = BitMap()
+            before = len(self.users)
+            self.users.update(ordinals)
+            if len(self.users) != before:
+                self.changed.add("users")
+
+    def add_to_slot(self, slot: int, ordinals: list[int]) -> None:
+        self.slots.setdefault(slot, BitMap()).update(ordinals)
+        self.changed.add(f"slots.{slot}")
+
+    def discard(self, ordinal: int) -> None:
+        if self.users is not None:
+            self.users.discard(ordinal)
+            self.changed.add("users")
+
+    def discard_from_slot(self, slot: int, ordinal: int) -> None:
+        if slot in self.slots:
+            self.slots[slot].discard(ordinal)
+            self.changed.add(f"slots.{slot}")
+
+    def operation(self) -> Operation:
+        series, key, period = self.identity
+        name = cell_id(series, key, period)
+        if not self.fresh:
+            fields = {field: self._stored(field) for field in self.changed}
+            return UpdateOne({"_id": name}, {"$set": {"n": self.n, **fields}})
+        document: dict[str, Any] = {"_id": name, "series": series, "key": key, "n": self.n}
+        if period is None:
+            document["rank"] = rank(key)
+        else:
+            document["period"] = period
+            document["parts"] = {str(part): n for part, n in self.parts.items()}
+        if self.users is not None:
+            document["users"] = self.users.serialize()
+        if self.slots:
+            document["slots"] = {str(s): users.serialize() for s, users in self.slots.items()}
+        return InsertOne(document)
+
+    def _stored(self, field: str) -> int | bytes:
+        kind, _, part = field.partition(".")
+        if kind == "parts":
+            return self.parts[int(part)]
+        users = self.users if kind == "users" else self.slots[int(part)]
+        assert users is not None  # noqa: S101  # a field is changed only after it was set
+        return users.serialize()
+
+
 class _Level:
     """The cells of one resolution, kept in memory while they are in use."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, keep: int) -> None:
         self.collection = collection
-        self.cells: dict[tuple[str, str, int | None], _Cell] = {}
+        self.cells: dict[_Identity, _Cell] = {}
+        self._keep = keep
 
-    async def load(self, identities: Iterable[tuple[str, str, int | None]]) -> None:
+    async def load(self, identities: Iterable[_Identity]) -> None:
         missing = [identity for identity in identities if identity not in self.cells]
         for identity in missing:
             self.cells[identity] = _Cell(identity)
@@ -111,76 +132,109 @@ class _Level:
                 self.cells[names[document["_id"]]].load(document)
 
     def operations(self) -> Iterator[Operation]:
-        return (cell.operation() for cell in self.cells.values() if cell.dirty is not None)
+        return (cell.operation() for cell in self.cells.values() if cell.moved)
 
-    def settle(self, keep: int) -> None:
-        """Take what was written as stored, and forget the cells used least recently."""
-        used = [cell for cell in self.cells.values() if cell.dirty is not None]
-        for cell in used:
-            cell.dirty, cell.fresh = None, False
+    def settle(self) -> None:
+        """Take what was written as stored, and forget the cells that moved longest ago."""
+        for cell in [cell for cell in self.cells.values() if cell.moved]:
+            cell.moved = cell.fresh = False
+            cell.changed = set()
             self.cells[cell.identity] = self.cells.pop(cell.identity)
-        for identity in list(self.cells)[: max(0, len(self.cells) - keep)]:
+        for identity in list(self.cells)[: max(0, len(self.cells) - self._keep)]:
             del self.cells[identity]
 
 
+class _Sum:
+    """What a batch adds to one place of a series."""
+
+    __slots__ = ("n", "ordinals")
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.ordinals: list[int] = []
+
+
 class Counters:
-    """The counters of one generation. `keep` bounds the cells in memory, by resolution."""
+    """The counters of one generation. `add` and `retract`, with `apply` in between."""
 
-    def __init__(self, projection: Projection, keep: int = 6000) -> None:
-        self._keep = keep
-        self._totals = _Level(projection.totals)
-        self._months = _Level(projection.months)
-        self._days = _Level(projection.days)
+    def __init__(self, projection: Projection) -> None:
+        self._totals = _Level(projection.totals, keep=10_000)
+        self._months = _Level(projection.months, keep=5_000)
+        self._days = _Level(projection.days, keep=500)
+        self._ever: dict[tuple[str, str], _Sum] = {}
+        self._by_day: dict[tuple[str, str, int], _Sum] = {}
+        self._by_atom: dict[tuple[str, int], _Sum] = {}
 
-    async def move(self, moves: list[Move]) -> None:
-        """Apply moves in memory. A rise adds users, a fall takes none: see `retract`."""
-        spots = [
-            (move, month_index(move.at), day_index(move.at))
-            if move.at is not None
-            else (move, 0, 0)
-            for move in moves
-        ]
-        await self._load(spots)
-        totals, months, days = self._totals.cells, self._months.cells, self._days.cells
-        for (series, key, at, sign, ordinal), month, day in spots:
-            total = totals[series, key, None]
-            total.add(-1, sign)
-            if at is None:
-                continue
-            by_month = months[series, key, month]
-            by_month.add(day - day_index(month_start(month)), sign)
-            by_day = days[series, key, day]
-            slot = at % DAY_MS // ATOM_MS
-            by_day.add(slot, sign)
-            if ordinal is not None and sign > 0:
-                _distinguish(total, ordinal)
-                _distinguish(by_month, ordinal)
-                _distinguish(by_day, ordinal)
-                if by_day.slots is None:
-                    by_day.slots = {}
-                by_day.slots.setdefault(slot, BitMap()).add(ordinal)
+    def add(
+        self, series: str, key: str | None, at: int | None, n: int, ordinal: int | None = None
+    ) -> None:
+        """Add `n` units, by a user where users are distinguished.
 
-    def retract(self, move: Move, remaining: list[int]) -> None:
+        A negative `n` takes no user away: `retract` does.
+        """
+        if at is None:
+            found = self._ever.get((series, key or NO_KEY))
+            if found is None:
+                found = self._ever[series, key or NO_KEY] = _Sum()
+        elif key is None:
+            found = self._by_atom.get((series, at // ATOM_MS))
+            if found is None:
+                found = self._by_atom[series, at // ATOM_MS] = _Sum()
+        else:
+            day = at // ATOM_MS // ATOMS_A_DAY
+            found = self._by_day.get((series, key, day))
+            if found is None:
+                found = self._by_day[series, key, day] = _Sum()
+        found.n += n
+        if ordinal is not None and n > 0:
+            found.ordinals.append(ordinal)
+
+    async def apply(self) -> None:
+        """Bring what was added into the cells."""
+        atoms = {atom // ATOMS_A_DAY for _, atom in self._by_atom}
+        days = {day: month_of_day(day) for day in atoms | {day for _, _, day in self._by_day}}
+        await self._load(days)
+        totals, months, by_day = self._totals.cells, self._months.cells, self._days.cells
+        for (series, key), found in self._ever.items():
+            totals[series, key, None].add(found.n, found.ordinals)
+        for (series, key, day), found in self._by_day.items():
+            month, part = days[day]
+            totals[series, key, None].add(found.n, found.ordinals)
+            months[series, key, month].add(found.n, found.ordinals, part)
+        for (series, atom), found in self._by_atom.items():
+            day, slot = divmod(atom, ATOMS_A_DAY)
+            month, part = days[day]
+            totals[series, NO_KEY, None].add(found.n, found.ordinals)
+            months[series, NO_KEY, month].add(found.n, found.ordinals, part)
+            cell = by_day[series, NO_KEY, day]
+            cell.add(found.n, found.ordinals, slot)
+            if found.ordinals:
+                cell.add_to_slot(slot, found.ordinals)
+        self._ever, self._by_day, self._by_atom = {}, {}, {}
+
+    def retract(
+        self, series: str, key: str | None, at: int | None, ordinal: int, remaining: list[int]
+    ) -> None:
         """Take a user out of the distinct users wherever none of its `remaining` times falls.
 
-        `remaining` are the times of the user's other badges of the same series and key. The cells
-        are in memory, because the move was applied before.
+        `remaining` are the times at which the series counts the user still. The cells are in
+        memory, because a fall was applied to them before.
         """
-        assert move.at is not None  # noqa: S101  # distinct users are counted in time only
-        assert move.ordinal is not None  # noqa: S101  # the caller retracts users only
-        day = day_index(move.at)
-        slot = move.at % DAY_MS // ATOM_MS
-        by_day = self._days.cells[move.series, move.key, day]
-        by_month = self._months.cells[move.series, move.key, month_index(move.at)]
-        if by_day.slots and all(at // ATOM_MS != move.at // ATOM_MS for at in remaining):
-            by_day.slots.get(slot, BitMap()).discard(move.ordinal)
-        if by_day.users and all(day_index(at) != day for at in remaining):
-            by_day.users.discard(move.ordinal)
-        if by_month.users and all(month_index(at) != month_index(move.at) for at in remaining):
-            by_month.users.discard(move.ordinal)
-        total = self._totals.cells[move.series, move.key, None]
-        if total.users and not remaining:
-            total.users.discard(move.ordinal)
+        total = self._totals.cells[series, key or NO_KEY, None]
+        if not remaining:
+            total.discard(ordinal)
+        if at is None:
+            return
+        month = self._months.cells[series, key or NO_KEY, month_index(at)]
+        if all(month_index(each) != month_index(at) for each in remaining):
+            month.discard(ordinal)
+        if key is not None:
+            return
+        day = self._days.cells[series, NO_KEY, day_index(at)]
+        if all(day_index(each) != day_index(at) for each in remaining):
+            day.discard(ordinal)
+        if all(each // ATOM_MS != at // ATOM_MS for each in remaining):
+            day.discard_from_slot(at // ATOM_MS % ATOMS_A_DAY, ordinal)
 
     def operations(self) -> list[tuple[Collection, list[Operation]]]:
         """Return the writes that bring the stored counters to those in memory."""
@@ -189,18 +243,17 @@ class Counters:
 
     def settle(self) -> None:
         """Take what `operations` returned as stored."""
-        self._totals.settle(self._keep)
-        self._months.settle(self._keep)
-        self._days.settle(self._keep)
+        for level in (self._totals, self._months, self._days):
+            level.settle()
 
-    async def _load(self, spots: list[tuple[Move, int, int]]) -> None:
-        timed = [spot for spot in spots if spot[0].at is not None]
-        await self._totals.load({(move.series, move.key, None) for move, _, _ in spots})
-        await self._months.load({(move.series, move.key, month) for move, month, _ in timed})
-        await self._days.load({(move.series, move.key, day) for move, _, day in timed})
-
-
-def _distinguish(cell: _Cell, ordinal: int) -> None:
-    if cell.users is None:
-        cell.users = BitMap()
-    cell.users.add(ordinal)
+    async def _load(self, days: dict[int, tuple[int, int]]) -> None:
+        keyed = [(series, key, day) for series, key, day in self._by_day]
+        plain = {(series, atom // ATOMS_A_DAY) for series, atom in self._by_atom}
+        totals: set[_Identity] = {(series, key, None) for series, key in self._ever}
+        totals |= {(series, key, None) for series, key, _ in keyed}
+        totals |= {(series, NO_KEY, None) for series, _ in plain}
+        months: set[_Identity] = {(series, key, days[day][0]) for series, key, day in keyed}
+        months |= {(series, NO_KEY, days[day][0]) for series, day in plain}
+        await self._totals.load(totals)
+        await self._months.load(months)
+        await self._days.load({(series, NO_KEY, day) for series, day in plain})

@@ -8,7 +8,7 @@ can only arrive at the same ones.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.events import Event, EventType
 
@@ -44,6 +44,9 @@ class TemplateFacts:
     category: int | None = None
     level: int | None = None
     community: str | None = None
+    creator: str | None = None
+    registered: int = 0
+    """When it was first registered, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,26 @@ class UserFacts:
 
     user: str
     joined: int
+    first: int | None
+    """When the first of its badges that stand was issued."""
     issued: int
     held: int
 
 
 Facts = BadgeFacts | TemplateFacts | CommunityFacts | MembershipFacts | UserFacts
+
+
+class Change(NamedTuple):
+    """What was true of an entity and what is, and the records that made it true."""
+
+    before: Facts | None
+    now: Facts | None
+    old: Record | None = None
+    new: Record | None = None
+
+
+KINDS = ("badge", "member", "user", "template", "community")
+"""The kinds of entities; the key of an entity begins with its kind and a colon."""
 
 
 def entity_of(event: Event) -> str:
@@ -87,8 +105,7 @@ def entity_of(event: Event) -> str:
     """
     kind = event["type"]
     if kind.startswith("badge_"):
-        badge = event["badge"]
-        return f"badge:{len(badge):02d}:{badge}"
+        return badge_entity(event["badge"])
     if kind == EventType.MEMBER_ADDED:
         return f"member:{event['community']}:{event['user']}"
     if kind == EventType.USER_JOINED:
@@ -96,6 +113,11 @@ def entity_of(event: Event) -> str:
     name = "template" if kind == EventType.TEMPLATE_REGISTERED else "community"
     key = event["template"] if name == "template" else event["community"]
     return f"{name}:{len(key):02d}:{key}"
+
+
+def badge_entity(badge: str) -> str:
+    """Return the key of a badge."""
+    return f"badge:{len(badge):02d}:{badge}"
 
 
 def order(record: Record) -> tuple[int, int, int, str]:
@@ -110,6 +132,8 @@ def of_template(records: Iterable[Record]) -> TemplateFacts | None:
         for name in ("template", "name", "category", "level", "community"):
             if record.get(name) is not None:
                 fields[name] = record[name]
+        fields.setdefault("creator", record.get("by"))
+        fields.setdefault("registered", record["at"])
     return TemplateFacts(**fields) if fields else None
 
 

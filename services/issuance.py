@@ -1,80 +1,66 @@
 """Issuance: how many badges were issued, revoked and are held, when, and of what kind."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from typing import Annotated
 
-from services.answers import (
-    Badge,
-    BadgeStanding,
-    Names,
-    ResolvedRange,
-    SeriesPoint,
-    Slice,
-    flow,
-    instant,
-    resolved,
-    slices,
-    to_date,
-)
+from services.answers import BadgeStanding, Names, SeriesPoint, Slice, slices
+from services.cells import NO_KEY as UNKNOWN
 from services.cells import rank
 from services.facts import BadgeFacts
-from services.families import Family, Measure, Metric, MetricFamily, Point
-from services.reading import NO_KEY as UNKNOWN
-from services.reading import Reading, Span
-from services.window import Granularity, Window, last_buckets
+from services.families import Family, Metric, MetricFamily, Point, flow, ratio, stock, uniques
+from services.figures import ranked
+from services.standings import standings
+from services.view import Answer, figure
+from services.window import Granularity
 
-DEFAULT_BUCKETS = {Granularity.DAY: 30, Granularity.WEEK: 12, Granularity.MONTH: 12}
-"""How long a series is where no range is asked for."""
 TOP_BADGES = 15
 TOP_ISSUERS = 20
-RATE_DAYS = 30
 
 
 def _project(badge: BadgeFacts) -> Iterator[Point]:
     at = badge.at
-    dimensions = (
-        ("category", UNKNOWN if badge.category is None else str(badge.category)),
-        ("level", UNKNOWN if badge.level is None else str(badge.level)),
-        ("issuer", badge.issuer or UNKNOWN),
-        ("badge", badge.template or UNKNOWN),
-        ("community", badge.community or UNKNOWN),
-    )
-    yield Point("issued", UNKNOWN, at, unique=True)
-    for name, key in dimensions:
-        yield Point(f"issued.{name}", key, at, unique=True)
+    category = UNKNOWN if badge.category is None else str(badge.category)
+    template = badge.template or UNKNOWN
+    yield Point("issued", None, at, "user")
+    yield Point("issued.category", category, at, "user")
+    yield Point("issued.level", UNKNOWN if badge.level is None else str(badge.level), at, "user")
+    yield Point("issued.issuer", badge.issuer or UNKNOWN, at, "user")
+    yield Point("issued.template", template, at, "user")
+    yield Point("issued.community", badge.community or UNKNOWN, at, "user")
+    yield Point("issued.kind", f"{category}/{template}", at)
+    if badge.template and badge.issuer:
+        yield Point("templates.issuer", badge.issuer, at, "template")
+    if badge.template and badge.revoked is None:
+        yield Point("held.template", template, None, "user")
     if badge.on_chain:
-        yield Point("chain.badge", UNKNOWN, None)
+        yield Point("chain.badge", None, None)
     if badge.revoked is not None:
-        yield Point("revoked", UNKNOWN, badge.revoked)
-        yield Point("revoked.kind", "hard" if badge.hard else "soft", badge.revoked)
-        yield Point("lost", UNKNOWN, at)
-        for name, key in dimensions:
-            yield Point(f"revoked.{name}", key, badge.revoked)
-            yield Point(f"lost.{name}", key, at)
+        yield Point("revoked", None, badge.revoked)
+        yield Point("revoked.kind", "hard" if badge.hard else "soft", None)
+        yield Point("lost", None, at)
 
+
+ISSUED = Metric(
+    name="BADGES_ISSUED",
+    title="Badges issued",
+    unit="badges",
+    formula="badges whose issue stands, by the time of issue",
+    caveats="A later revocation does not lower it.",
+    values=flow("issued"),
+)
 
 FAMILY = Family(
     name=MetricFamily.ISSUANCE,
     projections={BadgeFacts: _project},
-    reads=frozenset({"issued", "revoked", "lost"}),
+    reads=frozenset({"issued", "revoked", "lost", "held"}),
     metrics=(
-        Metric(
-            name="BADGES_ISSUED",
-            title="Badges issued",
-            unit="badges",
-            formula="badges whose issue stands, by the time of issue",
-            caveats="A later revocation does not lower it.",
-            measure=Measure.FLOW,
-            plus=("issued",),
-        ),
+        ISSUED,
         Metric(
             name="BADGES_REVOKED",
             title="Badges revoked",
             unit="badges",
             formula="badges whose first revocation, soft or hard, falls in the bucket",
-            measure=Measure.FLOW,
-            plus=("revoked",),
+            values=flow("revoked"),
         ),
         Metric(
             name="UNIQUE_RECIPIENTS",
@@ -82,178 +68,148 @@ FAMILY = Family(
             unit="users",
             formula="distinct users who received at least one badge whose issue stands",
             caveats="Distinct in each bucket: buckets must not be added up.",
-            measure=Measure.UNIQUES,
-            plus=("issued",),
+            values=uniques("issued"),
         ),
         Metric(
             name="TOTAL_BADGES_ISSUED",
             title="Total badges issued",
             unit="badges",
             formula="badges issued up to the end of the bucket",
-            measure=Measure.STOCK,
-            plus=("issued",),
+            caveats="A later revocation does not lower it.",
+            values=stock("issued"),
         ),
         Metric(
             name="TOTAL_BADGES_REVOKED",
             title="Total badges revoked",
             unit="badges",
             formula="badges revoked up to the end of the bucket",
-            measure=Measure.STOCK,
-            plus=("revoked",),
+            values=stock("revoked"),
         ),
         Metric(
             name="BADGES_HELD",
             title="Badges held",
             unit="badges",
             formula="badges issued less badges revoked, up to the end of the bucket",
-            measure=Measure.STOCK,
-            plus=("issued",),
-            minus=("revoked",),
+            values=stock("issued", less="revoked"),
+        ),
+        Metric(
+            name="REVOCATION_RATE",
+            title="Revocation rate",
+            unit="share",
+            formula="of the badges issued in the bucket the share that has been revoked since",
+            caveats="About one cohort of issues: it rises as long as its badges are revoked.",
+            values=ratio(flow("lost"), flow("issued")),
+            is_rate=True,
         ),
     ),
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class IssuanceMetrics:
+class IssuanceMetrics(Answer):
     """How many badges were issued, revoked and are held, when, and of what kind."""
 
-    position: int
-    """The position at which all of this was true."""
-    as_of: datetime
-    """When it was computed; what is open, such as today, reaches to its calendar end."""
-    range: ResolvedRange
-    """The range that the series and the breakdowns are about."""
-    total_badges_issued: int
-    """Badges whose issue stands, ever. A revocation does not lower it."""
-    total_badges_revoked: int
-    """Badges revoked, softly or hard, ever."""
-    badges_revoked_softly: int
-    """Badges revoked by the issuer that still exist as a token, ever."""
-    badges_revoked_hard: int
-    """Badges burned, ever."""
-    badges_held: int
-    """Badges issued less badges revoked, ever."""
-    badges_issued_today: int
-    """Badges issued since the day began in the time zone."""
-    badges_issued_this_week: int
-    """Badges issued since the week began in the time zone."""
-    badges_issued_this_month: int
-    """Badges issued since the month began in the time zone."""
-    badges_issued: int
-    """Badges issued in the range."""
-    revocation_rate: float | None
-    """Of the badges issued in the range the share that has been revoked since; null without any."""
-    daily_issuance: list[SeriesPoint]
-    """Badges issued by day: over the range, or the last 30 days."""
-    weekly_issuance: list[SeriesPoint]
-    """Badges issued by week: over the range, or the last 12 weeks."""
-    monthly_issuance: list[SeriesPoint]
-    """Badges issued by month: over the range, or the last 12 months."""
-    by_category: list[Slice]
-    """Badges issued in the range by current category, the largest first."""
-    by_level: list[Slice]
-    """Badges issued in the range by current level, ascending."""
-    by_issuer: list[Slice]
-    """Badges issued in the range by issuer, the 20 largest first; shares are of all issuers."""
-    top_badges: list[BadgeStanding]
-    """The 15 kinds of badges that were issued most in the range."""
+    @figure
+    async def total_badges_issued(self) -> int:
+        """Badges whose issue stands, ever. A revocation does not lower it."""
+        return await self.view.figures.total("issued")
 
+    @figure
+    async def total_badges_revoked(self) -> int:
+        """Badges revoked, softly or hard, ever."""
+        return await self.view.figures.total("revoked")
 
-async def answer(reading: Reading, window: Window, names: Names) -> IssuanceMetrics:
-    """Compute the family's answer. Its cost grows with buckets and keys, not with badges."""
-    issued, revoked, soft, hard = await reading.totals(
-        ("issued", UNKNOWN),
-        ("revoked", UNKNOWN),
-        ("revoked.kind", "soft"),
-        ("revoked.kind", "hard"),
-    )
-    today, week, month, lost = await reading.counts(
-        [
-            *(Span("issued", UNKNOWN, each.start, each.end) for each in to_date(window)),
-            Span("lost", UNKNOWN, window.start, window.end),
-        ]
-    )
-    lost = revoked if reading.has_all(window) else lost
-    by_category = await reading.breakdown("issued.category", window)
-    by_level = await reading.breakdown("issued.level", window)
-    by_issuer = await reading.top("issued.issuer", window, TOP_ISSUERS)
-    in_range = sum(by_category.values())
-    return IssuanceMetrics(
-        position=reading.head.position,
-        as_of=instant(window.now),
-        range=resolved(window),
-        total_badges_issued=issued,
-        total_badges_revoked=revoked,
-        badges_revoked_softly=soft,
-        badges_revoked_hard=hard,
-        badges_held=issued - revoked,
-        badges_issued_today=today,
-        badges_issued_this_week=week,
-        badges_issued_this_month=month,
-        badges_issued=in_range,
-        revocation_rate=lost / in_range if in_range else None,
-        daily_issuance=await _series(reading, window, Granularity.DAY),
-        weekly_issuance=await _series(reading, window, Granularity.WEEK),
-        monthly_issuance=await _series(reading, window, Granularity.MONTH),
-        by_category=by_name(by_category, names),
-        by_level=by_number(by_level, names),
-        by_issuer=slices([(key, key, n) for key, n in by_issuer], in_range),
-        top_badges=await standings(reading, window, names, TOP_BADGES),
-    )
+    @figure
+    async def badges_revoked_softly(self) -> int:
+        """Badges revoked by the issuer that still exist as a token, ever."""
+        return await self.view.figures.total("revoked") - await self.view.figures.burned()
 
+    @figure
+    async def badges_revoked_hard(self) -> int:
+        """Badges burned, ever."""
+        return await self.view.figures.burned()
 
-async def standings(
-    reading: Reading, window: Window, names: Names, first: int
-) -> list[BadgeStanding]:
-    """Return the kinds of badges issued most in the window."""
-    top = await reading.top("issued.badge", window, first)
-    keys = [key for key, _ in top]
-    badges = await kinds(reading, names, keys)
-    if reading.has_all(window):
-        users = await reading.users_ever("issued.badge", keys)
-    else:
-        users = await reading.users_of(
-            [Span("issued.badge", key, window.start, window.end) for key in keys]
-        )
-    days = last_buckets(RATE_DAYS, Granularity.DAY, zone=window.zone, now=window.now)
-    recent = await reading.counts(
-        [Span("issued.badge", key, days[0].start, days[-1].end) for key in keys]
-    )
-    return [
-        BadgeStanding(
-            rank=place + 1,
-            badge=badges[place],
-            issued=n,
-            recipients=len(users[place]),
-            issued_per_day=recent[place] / RATE_DAYS,
-        )
-        for place, (_, n) in enumerate(top)
-    ]
+    @figure
+    async def badges_held(self) -> int:
+        """Badges issued less badges revoked, ever."""
+        issued = await self.view.figures.total("issued")
+        return issued - await self.view.figures.total("revoked")
 
+    @figure
+    async def badges_issued_today(self) -> int:
+        """Badges issued since the day began in the time zone."""
+        return (await self.view.to_date("issued"))[0]
 
-async def kinds(reading: Reading, names: Names, ids: Sequence[str]) -> list[Badge]:
-    """Return kinds of badges by their template ids, in the order of the ids."""
-    rows = await reading.find(reading.projection.templates, {"_id": {"$in": list(ids)}})
-    found = {row["_id"]: row for row in rows}
-    badges = []
-    for id_ in ids:
-        row = found.get(id_, {})
-        category = row.get("category")
-        badges.append(
-            Badge(
-                id=id_,
-                name=row.get("name"),
-                category=None if category is None else names.category(str(category)),
-                level=row.get("level"),
-            )
-        )
-    return badges
+    @figure
+    async def badges_issued_this_week(self) -> int:
+        """Badges issued since the week began in the time zone."""
+        return (await self.view.to_date("issued"))[1]
+
+    @figure
+    async def badges_issued_this_month(self) -> int:
+        """Badges issued since the month began in the time zone."""
+        return (await self.view.to_date("issued"))[2]
+
+    @figure
+    async def badges_issued(self) -> int:
+        """Badges issued in the range."""
+        return await self.view.count("issued")
+
+    @figure
+    async def revocation_rate(self) -> float | None:
+        """Of the badges issued in the range the share that has been revoked since."""
+        issued = await self.view.count("issued")
+        return await self.view.count("lost") / issued if issued else None
+
+    @figure
+    async def daily_issuance(self) -> list[SeriesPoint]:
+        """Badges issued by day: over the range, or the last 30 days of all time."""
+        return await self.view.series(ISSUED, Granularity.DAY, 30)
+
+    @figure
+    async def weekly_issuance(self) -> list[SeriesPoint]:
+        """Badges issued by week: over the range, or the last 12 weeks of all time."""
+        return await self.view.series(ISSUED, Granularity.WEEK, 12)
+
+    @figure
+    async def monthly_issuance(self) -> list[SeriesPoint]:
+        """Badges issued by month: over the range, or the last 12 months of all time."""
+        return await self.view.series(ISSUED, Granularity.MONTH, 12)
+
+    @figure
+    async def issued(
+        self, granularity: Annotated[Granularity, "The length of a bucket."] = Granularity.DAY
+    ) -> list[SeriesPoint]:
+        """Badges issued by bucket, over the range."""
+        return await self.view.series(ISSUED, granularity)
+
+    @figure
+    async def by_category(self) -> list[Slice]:
+        """Badges issued in the range by current category, the largest first."""
+        counted = await self.view.figures.breakdown("category", self.view.range)
+        return by_name(counted, self.view.names)
+
+    @figure
+    async def by_level(self) -> list[Slice]:
+        """Badges issued in the range by current level, ascending."""
+        counted = await self.view.figures.breakdown("level", self.view.range)
+        return by_number(counted, self.view.names)
+
+    @figure
+    async def by_issuer(self) -> list[Slice]:
+        """Badges issued in the range by issuer, the 20 largest first; shares are of all badges."""
+        counted = await self.view.figures.breakdown("issuer", self.view.range)
+        whole = sum(counted.values())
+        return slices([(key, key, n) for key, n in ranked(counted, TOP_ISSUERS)], whole)
+
+    @figure
+    async def top_badges(self) -> list[BadgeStanding]:
+        """The 15 kinds of badges that were issued most in the range."""
+        return await standings(self.view, TOP_BADGES)
 
 
 def by_name(counted: Mapping[str, int], names: Names) -> list[Slice]:
-    """Return counts by category as slices, the largest first."""
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    """Return counts by category as slices, the largest first, ties by the category's number."""
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], rank(item[0])))
     return slices([(names.category(key), names.category(key), n) for key, n in ordered])
 
 
@@ -263,8 +219,3 @@ def by_number(counted: Mapping[str, int], names: Names) -> list[Slice]:
     return slices(
         [("unknown" if key == UNKNOWN else key, names.level(key), n) for key, n in ordered]
     )
-
-
-async def _series(reading: Reading, window: Window, granularity: Granularity) -> list[SeriesPoint]:
-    default = DEFAULT_BUCKETS[granularity]
-    return await flow(reading, "issued", window, granularity, default)

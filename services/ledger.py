@@ -11,11 +11,15 @@ from time import time
 from typing import Any
 
 from documents.log import Commit, Head, LogEntry
-from documents.projection import Database, Projection
+from documents.projection import Collection, Database, Projection
 from services.batch import Batch
-from services.cells import Counters
+from services.cells import Operation
+from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+LIVE, REBUILT = "head", "rebuild"
+"""The `_id` of the head that answers, and of the one that a rebuild moves."""
 
 
 class Fenced(Exception):
@@ -34,15 +38,14 @@ class Committed:
 class Ledger:
     """The committer of one generation of projections."""
 
-    def __init__(self, database: Database, *, head: str = "head") -> None:
+    def __init__(self, database: Database, *, head: str = LIVE) -> None:
         self._database = database
         self._log = database[LogEntry.Settings.name]
         self._heads = database[Head.Settings.name]
         self._commits = database[Commit.Settings.name]
         self._head_id = head
         self._head: Head | None = None
-        self._projection: Projection | None = None
-        self._counters: Counters | None = None
+        self._workspace: Workspace | None = None
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
@@ -79,19 +82,21 @@ class Ledger:
         entries = await self._next_entries(head.sequence, limit)
         if not entries:
             return None
-        assert self._projection is not None  # noqa: S101  # bound with the head
-        assert self._counters is not None  # noqa: S101  # bound with the head
-        batch = Batch(self._projection, self._counters, head.ordinals)
+        assert self._workspace is not None  # noqa: S101  # opened with the head
+        batch = Batch(self._workspace)
         await batch.work_out(entries)
-        moved = self._moved(head, batch, entries)
+        moved = self._moved(head, batch, entries, self._workspace)
         commit = self._record(head, moved, batch, entries)
+        # The rows of a rebuild must not pass for those of a later position of the first head.
+        changed = moved.position if self._head_id == LIVE else -moved.position
+        operations = [*batch.operations(), *self._workspace.operations(changed)]
         try:
-            await self._write(head.position, moved, commit, batch)
+            await self._write(head.position, moved, commit, operations)
         except Fenced:
             logger.info("Another process committed position %d", moved.position)
             self._head = None
             return await self._commit(limit)
-        self._counters.settle()
+        self._workspace.settle()
         self._head = moved
         return Committed(position=moved.position, events=batch.contained)
 
@@ -99,8 +104,8 @@ class Ledger:
         if self._head is None:
             document = await self._heads.find_one({"_id": self._head_id})
             self._head = Head.model_validate(document)
-            self._projection = Projection(self._database, self._head.generation)
-            self._counters = Counters(self._projection)
+            projection = Projection(self._database, self._head.generation)
+            self._workspace = await Workspace(projection, self._head).open()
         return self._head
 
     async def _next_entries(self, after: int, limit: int) -> list[dict[str, Any]]:
@@ -116,7 +121,9 @@ class Ledger:
         await cursor.close()
         return entries
 
-    def _moved(self, head: Head, batch: Batch, entries: list[dict[str, Any]]) -> Head:
+    def _moved(
+        self, head: Head, batch: Batch, entries: list[dict[str, Any]], workspace: Workspace
+    ) -> Head:
         refused = dict(head.refused)
         for entry in entries:
             for reason, count in entry.get("refused", {}).items():
@@ -128,7 +135,7 @@ class Ledger:
                 "position": head.position + 1,
                 "sequence": entries[-1]["_id"],
                 "committed": int(time() * 1000),
-                "ordinals": batch.roster.ordinals,
+                **workspace.head(),
                 "processed": head.processed + batch.contained,
                 "earliest": min(early, default=None),
                 "latest": max(late, default=None),
@@ -145,19 +152,21 @@ class Ledger:
             "_id": moved.position,
             "at": moved.committed,
             "reason": "REORG" if batch.reorganised else "BATCH",
-            "families": sorted(batch.families),
+            "families": batch.tally.families,
             "counts": batch.counts,
             "undone": batch.undone,
+            "since": batch.tally.since,
             "first_sequence": head.sequence + 1,
             "last_sequence": entries[-1]["_id"],
         }
 
     async def _write(
-        self, position: int, moved: Head, commit: dict[str, Any], batch: Batch
+        self,
+        position: int,
+        moved: Head,
+        commit: dict[str, Any],
+        writes: list[tuple[Collection, list[Operation]]],
     ) -> None:
-        assert self._counters is not None  # noqa: S101  # bound with the head
-        writes = [*batch.operations(), *self._counters.operations()]
-
         async def transaction(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
             # The head comes first, so that a committer that has lost learns it at once.
             result = await self._heads.update_one(
@@ -167,7 +176,7 @@ class Ledger:
             )
             if result.matched_count != 1:
                 raise Fenced
-            if self._head_id == "head":
+            if self._head_id == LIVE:
                 await self._commits.insert_one(commit, session=session)
             for collection, operations in writes:
                 if operations:

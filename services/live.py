@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from documents.log import Commit
-from services.analytics import Analytics
-from services.answers import instant
+from services.analytics import Analytics, Question
+from services.answers import Position, instant
 from services.errors import AnalyticsError
 from services.events import EventType
 from services.families import MetricFamily
@@ -46,7 +46,7 @@ class EventCount:
 class AnalyticsUpdate:
     """The state at a new position, and what moved since the last update."""
 
-    position: int
+    position: Position
     """The position at which all of this was true; pass it as `after` to resume from here."""
     committed_at: datetime | None
     """When that position was committed; null before the first commit."""
@@ -126,14 +126,14 @@ async def _update(
     moved = {family for commit in commits for family in commit.families}
     committed = reading.head.committed
     return AnalyticsUpdate(
-        position=position,
+        position=Position(position),
         committed_at=None if committed is None else instant(committed),
         reason=reason,
         families=[each for each in MetricFamily if first or each in moved],
         events=[EventCount(type=EventType(each), count=n) for each, n in sorted(counts.items())],
         undone=sum(commit.undone for commit in commits),
         missed=max(0, position - since - 1) if not first else position - since,
-        metrics=await analytics.overview(reading),
+        metrics=Overview(view=await analytics.view(Question(), reading)),
         reading=reading,
     )
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import PyMongoError
@@ -13,15 +11,16 @@ from pyroaring import BitMap
 
 from documents.log import Head
 from documents.projection import Collection, Database, Projection
-from services.cells import cell_id, rank
+from services.cells import NO_KEY, cell_id
+from services.columns import Chunks, Columns
 from services.window import (
+    ATOMS_A_DAY,
     DAY_MS,
     Cover,
     Window,
     cover,
     day_index,
-    month_index,
-    month_start,
+    month_of_day,
 )
 
 logger = logging.getLogger(__name__)
@@ -32,115 +31,161 @@ SNAPSHOT_SECONDS = 60.0
 """How long a snapshot is used; the server keeps snapshots for 300 s."""
 LINGER_SECONDS = 30.0
 """How long a snapshot that has been replaced stays open for those who still use it."""
+KEPT_READS = 100
+"""How many larger reads a reading keeps."""
+KEPT_CELLS = 20_000
+"""How many cells of one kind a reading keeps."""
 
-NO_KEY = "-"
-"""The key of a series that has no keys, and of what the events do not say."""
+T = TypeVar("T")
+Range = tuple[int, int]
+"""A half-open range of instants, whole quarter hours."""
+Cell = dict[str, Any]
+_NOWHERE = Cover(range(0), (), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What is asked of the counters: a key of a series over the half-open range of instants."""
+class _Cells:
+    """The cells of one collection, as far as `fields` go; each is read once.
 
-    series: str
-    key: str
-    start: int
-    end: int
+    What is asked for within one turn of the event loop is read by one query, so that parts of an
+    answer which are worked out side by side cost one trip to the database.
+    """
+
+    def __init__(self, fetch: Callable[[list[str]], Any]) -> None:
+        self._fetch = fetch
+        self._known: dict[str, Cell | None] = {}
+        self._wanted: dict[str, None] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def get(self, names: Iterable[str]) -> dict[str, Cell]:
+        """Return the cells that exist, by their `_id`."""
+        asked = list(names)
+        while missing := [name for name in asked if name not in self._known]:
+            self._wanted.update(dict.fromkeys(missing))
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read())
+            await asyncio.shield(self._reading)
+        return {name: cell for name in asked if (cell := self._known[name]) is not None}
+
+    async def _read(self) -> None:
+        await asyncio.sleep(0)
+        self._reading, wanted, self._wanted = None, self._wanted, {}
+        if len(self._known) > KEPT_CELLS:
+            self._known.clear()
+        found = {cell["_id"]: cell for cell in await self._fetch(list(wanted))}
+        self._known.update({name: found.get(name) for name in wanted})
 
 
 class Reading:
     """The stored figures at one position. All its queries see the same snapshot."""
 
     def __init__(
-        self, head: Head, projection: Projection, session: AsyncIOMotorClientSession
+        self,
+        head: Head,
+        projection: Projection,
+        session: AsyncIOMotorClientSession,
+        chunks: Chunks,
+        codes: "Codes",
     ) -> None:
         self.head = head
         self.projection = projection
         self.session = session
+        self.codes = codes
+        self.filtered: dict[Any, Any] = {}
+        """The figures of the filters used last, which hold their facts; `View` keeps it."""
+        self._once: dict[Hashable, asyncio.Task[Any]] = {}
         self._turn = asyncio.Lock()
-
-    async def totals(self, *wanted: tuple[str, str]) -> list[int]:
-        """Return the counts since ever of (series, key) pairs."""
-        names = [cell_id(series, key, None) for series, key in wanted]
-        rows = await self.find(self.projection.totals, {"_id": {"$in": names}}, {"n": 1})
-        found = {row["_id"]: row["n"] for row in rows}
-        return [found.get(name, 0) for name in names]
-
-    async def counts(self, spans: Sequence[Span]) -> list[int]:
-        """Return the count of each span."""
-        covers = [self._cover(span.start, span.end) for span in spans]
-        months, days = await self._cells(
-            zip(spans, covers, strict=True), {"n": 1, "parts": 1}, whole_days=False
+        self._counted = {
+            level: self._cells(level, ("n", "parts"))
+            for level in (projection.totals, projection.months, projection.days)
+        }
+        self._distinct = {
+            level: self._cells(level, ("users", "slots"))
+            for level in (projection.totals, projection.months, projection.days)
+        }
+        self.columns = Columns(
+            self.find, chunks, projection.fact_chunks, projection.user_chunks, head.users
         )
-        return [_sum(months, days, span, parts) for span, parts in zip(spans, covers, strict=True)]
 
-    async def users(self, span: Span) -> BitMap:
-        """Return the ordinals of the distinct users of a span."""
-        return (await self.users_of([span]))[0]
+    async def once(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what is read under a key, reading it for the first who asks; others wait."""
+        task = self._once.get(key)
+        if task is None or (task.done() and task.exception() is not None):
+            if len(self._once) >= KEPT_READS:
+                del self._once[next(iter(self._once))]
+            task = self._once[key] = asyncio.create_task(read())
+        found: T = await asyncio.shield(task)
+        return found
 
-    async def users_of(self, spans: Sequence[Span]) -> list[BitMap]:
-        """Return the ordinals of the distinct users of each span."""
-        covers = [self._cover(span.start, span.end) for span in spans]
-        months, days = await self._cells(
-            zip(spans, covers, strict=True), {"users": 1, "slots": 1}, whole_days=True
-        )
+    # Counters
+
+    async def totals(self, series: str, keys: Sequence[str | None] = (None,)) -> list[int]:
+        """Return the counts of keys of a series since ever."""
+        names = [cell_id(series, key or NO_KEY, None) for key in keys]
+        found = await self._counted[self.projection.totals].get(names)
+        return [found[name]["n"] if name in found else 0 for name in names]
+
+    async def users_ever(self, series: str, keys: Sequence[str | None] = (None,)) -> list[BitMap]:
+        """Return the ordinals of the distinct users of keys of a series since ever."""
+        names = [cell_id(series, key or NO_KEY, None) for key in keys]
+        found = await self._distinct[self.projection.totals].get(names)
+        return [_users(found.get(name)) for name in names]
+
+    async def counts(self, series: str, ranges: Sequence[Range]) -> list[int]:
+        """Return the count of a series without keys in each range."""
+        covers = [self.cover(start, end) for start, end in ranges]
+        months = {month for parts in covers for month in parts.months}
+        months |= {month_of_day(day)[0] for parts in covers for day in parts.days}
+        days = {day for parts in covers for day, _, _ in parts.atoms}
+        by_month = await self._by_period(self._counted[self.projection.months], series, months)
+        by_day = await self._by_period(self._counted[self.projection.days], series, days)
+        return [_sum(by_month, by_day, parts) for parts in covers]
+
+    async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
+        """Return the ordinals of the distinct users of a series without keys in each range."""
+        covers = [self.cover(start, end) for start, end in ranges]
+        months = {month for parts in covers for month in parts.months}
+        days = {day for parts in covers for day in parts.days}
+        days |= {day for parts in covers for day, _, _ in parts.atoms}
+        by_month = await self._by_period(self._distinct[self.projection.months], series, months)
+        by_day = await self._by_period(self._distinct[self.projection.days], series, days)
+        return [_union(by_month, by_day, parts) for parts in covers]
+
+    async def quarter_hours(self, series: str, days: Iterable[int]) -> dict[int, dict[int, int]]:
+        """Return the counts of a series without keys by UTC day and quarter hour of it."""
+        found = await self._by_period(self._counted[self.projection.days], series, set(days))
+        return {day: {int(s): n for s, n in cell["parts"].items()} for day, cell in found.items()}
+
+    async def months(
+        self, series: str, keys: Sequence[str], months: Iterable[int]
+    ) -> list[dict[int, Cell]]:
+        """Return, for each key of a series, the counts of each month that has any."""
+        wanted = [{cell_id(series, key, month): month for month in months} for key in keys]
+        cells = self._counted[self.projection.months]
+        found = await cells.get(name for names in wanted for name in names)
         return [
-            _union(months, days, span, parts) for span, parts in zip(spans, covers, strict=True)
+            {month: found[name] for name, month in names.items() if name in found}
+            for names in wanted
         ]
 
-    async def users_ever(self, series: str, keys: Sequence[str]) -> list[BitMap]:
-        """Return the ordinals of the distinct users of each key of a series since ever."""
-        names = [cell_id(series, key, None) for key in keys]
-        query = {"_id": {"$in": names}}
-        rows = await self.find(self.projection.totals, query, {"users": 1})
-        found = {row["_id"]: row["users"] for row in rows if row.get("users")}
-        return [BitMap.deserialize(found[name]) if name in found else BitMap() for name in names]
+    async def users_by_month(
+        self, series: str, keys: Sequence[str], months: Iterable[int]
+    ) -> list[list[BitMap]]:
+        """Return, for each key of a series, the distinct users of each month that has any."""
+        wanted = [[cell_id(series, key, month) for month in months] for key in keys]
+        cells = self._distinct[self.projection.months]
+        found = await cells.get(name for names in wanted for name in names)
+        return [[_users(found[name]) for name in names if name in found] for names in wanted]
 
-    async def breakdown(self, series: str, window: Window) -> dict[str, int]:
-        """Return the count of every key of a series over a window; keys without one are absent.
+    async def _by_period(self, cells: _Cells, series: str, periods: set[int]) -> dict[int, Cell]:
+        names = {cell_id(series, NO_KEY, period): period for period in periods}
+        found = await cells.get(names)
+        return {names[name]: cell for name, cell in found.items()}
 
-        The cost grows with the keys and the months of the window, not with the events.
-        """
-        if self.has_all(window):
-            rows = await self.find(self.projection.totals, {"series": series}, {"key": 1, "n": 1})
-            return {row["key"]: row["n"] for row in rows if row["n"]}
-        parts = self._cover(window.start, window.end)
-        by_month: defaultdict[int, list[int]] = defaultdict(list)
-        for day in parts.days:
-            by_month[month_index(day * DAY_MS)].append(day)
-        counted: defaultdict[str, int] = defaultdict(int)
-        periods = [*parts.months, *by_month]
-        query = {"series": series, "period": {"$in": periods}}
-        fields = {"key": 1, "period": 1, "n": 1, "parts": 1}
-        for row in await self.find(self.projection.months, query, fields) if periods else []:
-            if row["period"] in parts.months:
-                counted[row["key"]] += row["n"]
-            else:
-                first = day_index(month_start(row["period"]))
-                days = by_month[row["period"]]
-                counted[row["key"]] += sum(row["parts"].get(str(day - first), 0) for day in days)
-        query = {"series": series, "period": {"$in": [day for day, _, _ in parts.atoms]}}
-        for row in await self.find(self.projection.days, query, fields) if parts.atoms else []:
-            for day, low, high in parts.atoms:
-                if day == row["period"]:
-                    counted[row["key"]] += _slots(row, low, high)
-        return {key: n for key, n in counted.items() if n}
+    def _cells(self, level: Collection, fields: Sequence[str]) -> _Cells:
+        projected = dict.fromkeys(fields, 1)
+        return _Cells(lambda names: self.find(level, {"_id": {"$in": names}}, projected))
 
-    async def top(self, series: str, window: Window, first: int) -> list[tuple[str, int]]:
-        """Return the keys with the highest counts, ties by key; the unknown key has no place."""
-        if self.has_all(window):
-            query = {"series": series, "key": {"$ne": NO_KEY}, "n": {"$gt": 0}}
-            rows = await self.find(
-                self.projection.totals,
-                query,
-                {"key": 1, "n": 1},
-                sort=(("n", -1), ("rank", 1)),
-                limit=first,
-            )
-            return [(row["key"], row["n"]) for row in rows]
-        counted = await self.breakdown(series, window)
-        counted.pop(NO_KEY, None)
-        ordered = sorted(counted.items(), key=lambda item: (-item[1], rank(item[0])))
-        return ordered[:first]
+    # What the figures are about
 
     def has_all(self, window: Window) -> bool:
         """Return whether nothing that is counted lies outside the window."""
@@ -148,6 +193,15 @@ class Reading:
         if earliest is None or latest is None or window.is_all_time:
             return True
         return window.start <= earliest and latest < window.end
+
+    def cover(self, start: int, end: int) -> Cover:
+        """Cover a range as far as there are events at all."""
+        earliest, latest = self.head.earliest, self.head.latest
+        if earliest is None or latest is None:
+            return _NOWHERE
+        start = max(start, day_index(earliest) * DAY_MS)
+        end = min(end, (day_index(latest) + 1) * DAY_MS)
+        return cover(start, end) if start < end else _NOWHERE
 
     async def find(
         self,
@@ -172,33 +226,31 @@ class Reading:
             )
             return await cursor.to_list(None)
 
-    def _cover(self, start: int, end: int) -> Cover:
-        """Cover a range as far as there are events at all."""
-        earliest, latest = self.head.earliest, self.head.latest
-        if earliest is None or latest is None:
-            return Cover(range(0), (), ())
-        start = max(start, day_index(earliest) * DAY_MS)
-        end = min(end, (day_index(latest) + 1) * DAY_MS)
-        return cover(start, end) if start < end else Cover(range(0), (), ())
 
-    async def _cells(
-        self, wanted: Iterable[tuple[Span, Cover]], fields: dict[str, int], *, whole_days: bool
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-        """Return the month and day documents that hold the parts of spans, by their `_id`."""
-        months: set[str] = set()
-        days: set[str] = set()
-        for span, parts in wanted:
-            months.update(cell_id(span.series, span.key, month) for month in parts.months)
-            days.update(cell_id(span.series, span.key, day) for day, _, _ in parts.atoms)
-            if whole_days:
-                days.update(cell_id(span.series, span.key, day) for day in parts.days)
-            else:
-                named = {month_index(day * DAY_MS) for day in parts.days}
-                months.update(cell_id(span.series, span.key, month) for month in named)
-        stored = self.projection
-        by_month = await self.find(stored.months, {"_id": {"$in": list(months)}}, fields)
-        by_day = await self.find(stored.days, {"_id": {"$in": list(days)}}, fields) if days else []
-        return {row["_id"]: row for row in by_month}, {row["_id"]: row for row in by_day}
+class Codes:
+    """The numbers of the keys of each dimension in the tables, as far as this process knows."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._names: list[str] = [""]
+        self._codes: dict[str, int] = {}
+
+    def learn(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take note of codes, in their order."""
+        for row in rows:
+            self._codes[row["name"]] = row["_id"]
+            self._names.append(row["name"])
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def code(self, dimension: str, key: str) -> int | None:
+        """Return the number of a key, 0 for the unknown one, None for one that never occurred."""
+        return 0 if key == NO_KEY else self._codes.get(f"{dimension}|{key}")
+
+    def key(self, code: int) -> str:
+        """Return the key that has a number."""
+        return self._names[code].partition("|")[2] if code else NO_KEY
 
 
 class Reader:
@@ -207,6 +259,8 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._heads = database[Head.Settings.name]
+        self._chunks = Chunks()
+        self._codes = Codes(0)
         self._reading: Reading | None = None
         self._opened = 0.0
         self._opening = asyncio.Lock()
@@ -236,7 +290,14 @@ class Reader:
         session = await self._database.client.start_session(snapshot=True)
         row = await self._heads.find_one({"_id": "head"}, session=session)
         head = Head.model_validate(row)
-        return Reading(head, Projection(self._database, head.generation), session)
+        projection = Projection(self._database, head.generation)
+        if self._codes.generation != head.generation:
+            self._codes = Codes(head.generation)
+        reading = Reading(head, projection, session, self._chunks, self._codes)
+        if len(self._codes) < head.codes:
+            known = {"_id": {"$gt": len(self._codes)}}
+            self._codes.learn(await reading.find(projection.codes, known, sort=[("_id", 1)]))
+        return reading
 
     async def _close(self, reading: Reading) -> None:
         await asyncio.sleep(LINGER_SECONDS)
@@ -252,36 +313,34 @@ class Reader:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
 
-def _slots(row: dict[str, Any], low: int, high: int) -> int:
-    return sum(n for slot, n in row["parts"].items() if low <= int(slot) < high)
+def _users(cell: Cell | None) -> BitMap:
+    stored = cell.get("users") if cell else None
+    return BitMap.deserialize(stored) if stored else BitMap()
 
 
-def _sum(
-    months: dict[str, dict[str, Any]], days: dict[str, dict[str, Any]], span: Span, parts: Cover
-) -> int:
-    counted = 0
-    for month in parts.months:
-        row = months.get(cell_id(span.series, span.key, month))
-        counted += row["n"] if row else 0
+def _slots(cell: Cell, low: int, high: int) -> int:
+    parts: dict[str, int] = cell["parts"]
+    if (low, high) == (0, ATOMS_A_DAY):
+        return int(cell["n"])
+    return sum(parts.get(str(slot), 0) for slot in range(low, high))
+
+
+def _sum(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> int:
+    counted: int = sum(months[month]["n"] for month in parts.months if month in months)
     for day in parts.days:
-        month = month_index(day * DAY_MS)
-        row = months.get(cell_id(span.series, span.key, month))
-        if row:
-            counted += row["parts"].get(str(day - day_index(month_start(month))), 0)
-    for day, low, high in parts.atoms:
-        row = days.get(cell_id(span.series, span.key, day))
-        counted += _slots(row, low, high) if row else 0
-    return counted
+        month, place = month_of_day(day)
+        if month in months:
+            counted += months[month]["parts"].get(str(place), 0)
+    return counted + sum(
+        _slots(days[day], low, high) for day, low, high in parts.atoms if day in days
+    )
 
 
-def _union(
-    months: dict[str, dict[str, Any]], days: dict[str, dict[str, Any]], span: Span, parts: Cover
-) -> BitMap:
-    found = [months.get(cell_id(span.series, span.key, month)) for month in parts.months]
-    found += [days.get(cell_id(span.series, span.key, day)) for day in parts.days]
-    stored = [row["users"] for row in found if row and row.get("users")]
+def _union(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> BitMap:
+    found = [months.get(month) for month in parts.months]
+    found += [days.get(day) for day in parts.days]
+    stored = [cell["users"] for cell in found if cell and cell.get("users")]
     for day, low, high in parts.atoms:
-        row = days.get(cell_id(span.series, span.key, day))
-        slots = (row or {}).get("slots") or {}
-        stored += [users for slot, users in slots.items() if low <= int(slot) < high]
-    return BitMap().union(*(BitMap.deserialize(users) for users in stored))
+        slots = days[day].get("slots", {}) if day in days else {}
+        stored += [slots[str(slot)] for slot in range(low, high) if str(slot) in slots]
+    return BitMap().union(*map(BitMap.deserialize, stored))

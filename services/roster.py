@@ -1,14 +1,12 @@
 """The users in a batch: who appears, who joins when, how many badges each has."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
 
-from pymongo import InsertOne, UpdateOne
-
-from documents.projection import Collection, Projection
 from services.events import EventType
-from services.facts import BadgeFacts, Facts, Record, UserFacts
+from services.facts import BadgeFacts, Change, Record, UserFacts
+from services.tables import NEVER
+from services.workspace import Workspace
 
 APPEARANCES = frozenset(
     {
@@ -23,96 +21,105 @@ APPEARANCES = frozenset(
 
 
 class _User:
-    """A user before the batch, and by how much the batch changes it."""
+    """By how much a batch changes a user."""
 
-    __slots__ = ("before", "earliest", "held", "issued", "lost", "now", "ordinal", "seen")
+    __slots__ = ("first", "held", "issued", "joined", "lost", "seen")
 
     def __init__(self) -> None:
-        self.before: UserFacts | None = None
-        self.now: UserFacts | None = None
-        self.ordinal = -1
-        """Negative until it is known or given."""
         self.seen = self.issued = self.held = 0
-        self.earliest: int | None = None
+        self.joined: int | None = None
         """The earliest of the appearances that the batch adds."""
-        self.lost = False
-        """Whether an appearance at the time of joining is gone."""
+        self.first: int | None = None
+        """The earliest of the badges that the batch adds."""
+        self.lost: set[int] = set()
+        """The times of the appearances that the batch takes away."""
 
 
 class Roster:
     """The users that a batch touches. First tell it what changes, then `resolve`."""
 
-    def __init__(self, projection: Projection, ordinals: int) -> None:
-        self._projection = projection
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._users: defaultdict[str, _User] = defaultdict(_User)
-        self._gone: list[Record] = []
-        self._given: set[str] = set()
-        self._stored: dict[str, dict[str, Any]] = {}
-        self.ordinals = ordinals
-        """How many ordinals have been given out."""
+        self._ordinals: dict[str, int] = {}
+        self.changes: list[Change] = []
+        """The users whose facts changed, before and now."""
 
     def badge(self, badge: BadgeFacts, sign: int) -> None:
         """Count a badge for its recipient, or take it away."""
-        user = self._users[badge.recipient]
-        user.issued += sign
-        user.held += sign * (badge.revoked is None)
+        self._users[badge.recipient].held += sign * (badge.revoked is None)
 
     def appearance(self, record: Record) -> None:
         """Count an appearance that has come to be live, or take one away that ceased to be."""
         if record["type"] not in APPEARANCES:
             return
-        user = self._users[record["user"]]
+        user, at = self._users[record["user"]], record["at"]
+        is_badge = record["type"] == EventType.BADGE_ISSUED
         if record["live"]:
             user.seen += 1
-            if user.earliest is None or record["at"] < user.earliest:
-                user.earliest = record["at"]
+            user.issued += is_badge
+            user.joined = _earlier(user.joined, at)
+            if is_badge:
+                user.first = _earlier(user.first, at)
         else:
             user.seen -= 1
-            self._gone.append(record)
-
-    def users(self) -> Iterator[str]:
-        """Return the users that the batch touches."""
-        return iter(self._users)
+            user.issued -= is_badge
+            user.lost.add(at)
 
     def ordinal(self, user: str) -> int:
-        """Return the number of a user in the bitmaps."""
-        return self._users[user].ordinal
+        """Return the number of a user in bitmaps and tables."""
+        return self._ordinals[user]
 
     async def resolve(self, records: dict[str, Record]) -> None:
         """Determine each user's facts; `records` are those that the batch changes."""
-        async for row in self._projection.users.find({"_id": {"$in": list(self._users)}}):
-            user = self._users[row["_id"]]
-            user.ordinal = row["ordinal"]
-            self._stored[row["_id"]] = row
-            if row["appearances"]:
-                user.before = UserFacts(row["_id"], row["joined"], row["issued"], row["held"])
-        for record in self._gone:
+        table = self._workspace.users
+        self._ordinals = await self._workspace.number(self._users)
+        await table.load(map(self.ordinal, self._users))
+        stored = {name: self._stored(name) for name in self._users}
+        doubtful = [
+            name
+            for name, user in self._users.items()
+            if user.lost & {stored[name][0], stored[name][1]}
+        ]
+        for name in doubtful:
+            joined, first, *counts = stored[name]
+            lost = self._users[name].lost
+            kept = NEVER if joined in lost else joined, NEVER if first in lost else first
+            stored[name] = (*kept, *counts)
+        async for record in self.appearances(doubtful, records):
             user = self._users[record["user"]]
-            user.lost = user.lost or (
-                user.before is not None and user.before.joined == record["at"]
-            )
-        lost = [name for name, user in self._users.items() if user.lost]
-        async for record in self.appearances(lost, records):
-            user = self._users[record["user"]]
-            if user.earliest is None or record["at"] < user.earliest:
-                user.earliest = record["at"]
+            user.joined = _earlier(user.joined, record["at"])
+            if record["type"] == EventType.BADGE_ISSUED:
+                user.first = _earlier(user.first, record["at"])
         for name, user in self._users.items():
-            self._settle(name, user)
+            self._settle(name, user, stored[name])
 
-    def _settle(self, name: str, user: _User) -> None:
-        stored = self._stored.get(name) or {"appearances": 0, "issued": 0, "held": 0}
-        if user.ordinal < 0:
-            user.ordinal = self.ordinals
-            self.ordinals += 1
-            self._given.add(name)
-        if stored["appearances"] + user.seen:
-            kept = None if user.before is None or user.lost else user.before.joined
-            joined = min(at for at in (kept, user.earliest) if at is not None)
-            issued, held = stored["issued"] + user.issued, stored["held"] + user.held
-            user.now = UserFacts(name, joined, issued, held)
+    def _stored(self, name: str) -> tuple[int, ...]:
+        row = self._workspace.users[self.ordinal(name)]
+        return row if row[2] else (NEVER, NEVER, 0, 0, 0)
+
+    def _settle(self, name: str, user: _User, kept: tuple[int, ...]) -> None:
+        before = _facts(name, self._stored(name))
+        joined, first, appearances, issued, held = kept
+        appearances, issued, held = (
+            appearances + user.seen,
+            issued + user.issued,
+            held + user.held,
+        )
+        row = (
+            _earliest(joined, user.joined) if appearances else NEVER,
+            _earliest(first, user.first) if issued else NEVER,
+            appearances,
+            issued,
+            held,
+        )
+        now = _facts(name, row)
+        self._workspace.users[self.ordinal(name)] = row
+        if before != now:
+            self.changes.append(Change(before, now))
 
     async def appearances(
-        self, users: Iterable[str], records: dict[str, Record]
+        self, users: Iterable[str | None], records: dict[str, Record]
     ) -> AsyncIterator[Record]:
         """Return the live records by which the users appear, as they are after the batch."""
         wanted = set(users)
@@ -121,30 +128,24 @@ class Roster:
         for record in records.values():
             if record["live"] and record.get("user") in wanted and record["type"] in APPEARANCES:
                 yield record
-        async for row in self._projection.events.find(
-            {"user": {"$in": list(wanted)}, "live": True}
-        ):
+        query = {"user": {"$in": list(wanted)}, "live": True}
+        async for row in self._workspace.projection.events.find(query):
             if row["_id"] not in records and row["type"] in APPEARANCES:
                 yield row
 
-    def changes(self) -> Iterator[tuple[Facts | None, Facts | None]]:
-        """Return the facts of each user whose facts changed, before and now."""
-        for user in self._users.values():
-            if user.before != user.now:
-                yield user.before, user.now
 
-    def writes(self) -> Iterator[tuple[Collection, InsertOne[dict[str, Any]] | UpdateOne]]:
-        """Return the writes of the users that changed."""
-        users = self._projection.users
-        for name, user in self._users.items():
-            stored = self._stored.get(name, {"appearances": 0})
-            fields = {
-                "appearances": stored["appearances"] + user.seen,
-                "joined": user.now.joined if user.now else None,
-                "issued": user.now.issued if user.now else 0,
-                "held": user.now.held if user.now else 0,
-            }
-            if name in self._given:
-                yield users, InsertOne({"_id": name, "ordinal": user.ordinal, **fields})
-            elif user.before != user.now or user.seen:
-                yield users, UpdateOne({"_id": name}, {"$set": fields})
+def _facts(name: str, row: tuple[int, ...]) -> UserFacts | None:
+    joined, first, appearances, issued, held = row
+    if not appearances:
+        return None
+    return UserFacts(name, joined, None if first == NEVER else first, issued, held)
+
+
+def _earlier(known: int | None, at: int) -> int:
+    return at if known is None else min(known, at)
+
+
+def _earliest(kept: int, added: int | None) -> int:
+    if kept == NEVER:
+        return NEVER if added is None else added
+    return kept if added is None else min(kept, added)

@@ -8,9 +8,9 @@ from time import time
 from documents.log import LogEntry
 from documents.projection import Database
 from services.activity import BlockReference
-from services.answers import instant
+from services.answers import Position, instant
 from services.events import EventType
-from services.reading import NO_KEY, TIME_LIMIT_MS, Reading
+from services.reading import TIME_LIMIT_MS, Reading
 
 
 class GapKind(StrEnum):
@@ -48,7 +48,7 @@ class Refused:
 class ServiceStatus:
     """Where the service is."""
 
-    position: int
+    position: Position
     """The number of the last committed batch."""
     events_processed: int
     """Events committed since ever, redelivered ones contained."""
@@ -99,7 +99,7 @@ async def answer(
         limit=1,
     )
     return ServiceStatus(
-        position=head.position,
+        position=Position(head.position),
         events_processed=head.processed,
         events_waiting=waiting[0]["events"] if waiting else 0,
         last_committed_at=None if head.committed is None else instant(head.committed),
@@ -119,7 +119,7 @@ async def answer(
 async def gaps(reading: Reading) -> list[Gap]:
     """Return which ids from 1 to the highest are not there; the chain gives them out in turn."""
     kinds = {GapKind.BADGE: EventType.BADGE_ISSUED, GapKind.COMMUNITY: EventType.COMMUNITY_CREATED}
-    counted = await reading.totals(*((f"chain.{kind}", NO_KEY) for kind in kinds))
+    counted = [(await reading.totals(f"chain.{kind}"))[0] for kind in kinds]
     found = []
     for (kind, created), count in zip(kinds.items(), counted, strict=True):
         rows = await reading.find(

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.answers import ResolvedRange, SeriesPoint, instant, points, resolved
+from services.answers import Position, ResolvedRange, SeriesPoint, instant, resolved
 from services.catalogue import METRICS
-from services.families import Measure, Metric, MetricFamily
-from services.reading import NO_KEY, Reading, Span
-from services.window import Granularity, Window, series
+from services.families import MetricFamily
+from services.view import View
+from services.window import Change, Granularity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class MetricDefinition:
     title: str
     """What a person calls it."""
     unit: str
-    """What is counted."""
+    """What is counted; `share` for a part of a whole, 0 to 1."""
     formula: str
     """How it is computed."""
     caveats: str
@@ -29,10 +29,22 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricValue:
+    """A metric over a whole range."""
+
+    metric: MetricDefinition
+    """What the value means."""
+    value: float | None
+    """What was measured; null is undefined."""
+    comparison: Change | None
+    """What it is compared with; null if nothing was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trend:
     """A metric over time."""
 
-    position: int
+    position: Position
     """The position at which all of this was true."""
     as_of: datetime
     """When it was computed."""
@@ -64,40 +76,19 @@ def define(name: str) -> MetricDefinition:
     )
 
 
-async def answer(reading: Reading, window: Window, name: str, granularity: Granularity) -> Trend:
+async def trend(view: View, name: str, granularity: Granularity) -> Trend:
     """Compute a trend. Raises `WindowError` if the window has too many buckets."""
-    _, metric = METRICS[name]
-    buckets = series(window, granularity)
-    values = await _values(reading, metric, [(bucket.start, bucket.end) for bucket in buckets])
     return Trend(
-        position=reading.head.position,
-        as_of=instant(window.now),
-        range=resolved(window),
+        position=Position(view.reading.head.position),
+        as_of=instant(view.window.now),
+        range=resolved(view.window),
         metric=define(name),
         granularity=granularity,
-        points=points(buckets, values),
+        points=await view.series(METRICS[name][1], granularity),
     )
 
 
-async def _values(reading: Reading, metric: Metric, ranges: list[tuple[int, int]]) -> list[float]:
-    if metric.measure is Measure.UNIQUES:
-        (name,) = metric.plus
-        users = await reading.users_of([Span(name, NO_KEY, low, high) for low, high in ranges])
-        return [len(found) for found in users]
-    if metric.measure is Measure.STOCK and ranges:
-        # What came before the first bucket is its first addition.
-        ranges = [(0, ranges[0][0]), *ranges]
-    names = [*metric.plus, *metric.minus]
-    spans = [Span(name, NO_KEY, low, high) for name in names for low, high in ranges]
-    counted = await reading.counts(spans)
-    flows = [0.0] * len(ranges)
-    for place, count in enumerate(counted):
-        sign = 1 if place // len(ranges) < len(metric.plus) else -1
-        flows[place % len(ranges)] += sign * count
-    if metric.measure is Measure.FLOW:
-        return flows
-    stock, values = 0.0, []
-    for value in flows:
-        stock += value
-        values.append(stock)
-    return values[1:]
+async def value(view: View, name: str) -> MetricValue:
+    """Compute a metric over the whole window, compared if the question says so."""
+    found, comparison = await view.keep(f"value {name}", lambda: view.value(METRICS[name][1]))
+    return MetricValue(metric=define(name), value=found, comparison=comparison)

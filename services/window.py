@@ -5,7 +5,9 @@ lists every bucket), the open bucket and comparisons. What it gives of `services
 named in `__all__`; other code imports it from here.
 """
 
-from collections.abc import Callable
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, StrEnum
@@ -26,6 +28,7 @@ from services.calendar import (
     day_index,
     days_in_month_index,
     month_index,
+    month_of_day,
     month_start,
 )
 
@@ -56,8 +59,11 @@ __all__ = [
     "cover",
     "day_index",
     "days_in_month_index",
+    "hour_of_the_week",
+    "hours_of_the_week",
     "last_buckets",
     "month_index",
+    "month_of_day",
     "month_start",
     "resolve",
     "series",
@@ -88,6 +94,7 @@ _NOMINAL_MS = {
     Granularity.QUARTER: 90 * DAY_MS,
     Granularity.YEAR: 365 * DAY_MS,
 }
+_ATOMS_A_WEEK = 7 * ATOMS_A_DAY
 
 
 @dataclass(frozen=True)
@@ -242,11 +249,52 @@ def series(window: Window, granularity: Granularity) -> list[Bucket]:
     ]
 
 
+def hours_of_the_week(
+    window: Window, quarter_hours: Mapping[int, int]
+) -> tuple[Counter[tuple[int, int]], dict[tuple[int, int], float]]:
+    """Return counts by (weekday, hour) of the local clock, and how often each hour occurred.
+
+    `quarter_hours` are counts by quarter hour since 1970. What is later than now has not occurred;
+    a quarter of an hour that the window has of an hour is a quarter of an occurrence.
+    """
+    counted: Counter[tuple[int, int]] = Counter()
+    occurred: Counter[tuple[int, int]] = Counter()
+    places = hour_of_the_week(window.calendar, list(quarter_hours))
+    for place, n in zip(places, quarter_hours.values(), strict=True):
+        counted[place] += n
+    now = _atom_end(window.now)
+    for start, end, offset in window.calendar.offsets(window.start, window.end):
+        first, last = start // ATOM_MS, min(end, now) // ATOM_MS
+        weeks, rest = divmod(max(0, last - first), _ATOMS_A_WEEK)
+        for atom in range(first, first + (_ATOMS_A_WEEK if weeks else rest)):
+            whole = weeks + (atom - first < rest)
+            occurred[_hour_of_the_week(atom, offset)] += whole
+    return counted, {place: n / 4 for place, n in occurred.items()}
+
+
+def hour_of_the_week(calendar: Calendar, atoms: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the (weekday, hour) that the local clock shows at quarter hours since 1970."""
+    low, high = min(atoms, default=0), max(atoms, default=0)
+    offsets = list(calendar.offsets(low * ATOM_MS, (high + 1) * ATOM_MS))
+    starts = [start for start, _, _ in offsets]
+    return [
+        _hour_of_the_week(atom, offsets[bisect(starts, atom * ATOM_MS) - 1][2]) for atom in atoms
+    ]
+
+
+def _hour_of_the_week(atom: int, offset: int) -> tuple[int, int]:
+    hour = (atom * ATOM_MS + offset) // HOUR_MS
+    # 1970-01-01 was a Thursday.
+    return (hour // 24 + 3) % 7, hour % 24
+
+
 class Comparison(StrEnum):
     """The earlier period that a window is compared with, where none is given by its bounds."""
 
     PREVIOUS_PERIOD = "PREVIOUS_PERIOD"
+    """The period of equal length directly before."""
     YEAR_BEFORE = "YEAR_BEFORE"
+    """The same period a year before."""
 
 
 def compare(window: Window, how: Comparison | RangeSpec, *, earliest: int | None = None) -> Window:
@@ -289,16 +337,16 @@ def compared_series(
     return pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """What a value is compared with, and how it differs."""
 
     value: float | None
     """The earlier value."""
     change: float | None
-    """Now minus then, null if either is undefined."""
+    """Now minus then, null if either is undefined; of a rate in percentage points."""
     change_percent: float | None
-    """The change in percent of the earlier value, null if that is 0 and the later one is not."""
+    """The change in percent of the earlier value; null for a rate, and if only that is 0."""
     is_new: bool
     """Whether the earlier value is 0 and the later one is not."""
 

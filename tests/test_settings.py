@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app import contracts
 from settings import DEVNET_DEPLOYER, Settings, SettingsError, load_settings, settings_table
 
 README = Path(__file__).parent.parent / "README.md"
@@ -127,6 +128,18 @@ def test_a_bad_value_stops_the_start_with_one_sentence(
     with pytest.raises(SettingsError) as refusal:
         load_settings()
     assert str(refusal.value) == sentence
+
+
+def test_a_mistyped_deployer_is_noticed_by_its_checksum() -> None:
+    settings = load_settings(network="mainnet", deployer=f"{MAINNET_DEPLOYER[:-1]}8")
+    with pytest.raises(SettingsError, match=r"^PASSPORTX_DEPLOYER is mistyped.* copy it anew\.$"):
+        contracts(settings)
+
+
+def test_the_network_s_own_address_is_an_address() -> None:
+    """It is shorter than all others, for it is all zeros."""
+    settings = load_settings(network="testnet", deployer="ST000000000000000000002AMW42H")
+    assert contracts(settings).badge_issuer == "ST000000000000000000002AMW42H.badge-issuer"
 
 
 def test_a_rejected_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

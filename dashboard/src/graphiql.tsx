@@ -1,24 +1,15 @@
 // GraphiQL at the endpoint itself: the page is served at the URL that it asks.
+import 'graphiql/setup-workers/vite';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
-import 'graphiql/graphiql.css';
+import 'graphiql/style.css';
 import { createRoot } from 'react-dom/client';
+import activity from '../examples/activity.graphql?raw';
+import issuance from '../examples/issuance.graphql?raw';
+import status from '../examples/status.graphql?raw';
+import trends from '../examples/trends.graphql?raw';
+import updates from '../examples/updates.graphql?raw';
 import './graphiql.css';
-
-const FIRST_QUERY = `# PassportX Analytics. Write a query and press Ctrl-Enter; Ctrl-Space completes.
-# Subscriptions work here too. The Docs pane on the left describes every field.
-
-{
-  __schema {
-    queryType {
-      fields {
-        name
-        description
-      }
-    }
-  }
-}
-`;
 
 const endpoint = new URL(window.location.pathname, window.location.href);
 const socket = new URL(endpoint);
@@ -32,5 +23,9 @@ const place = document.getElementById('graphiql');
 if (!place) throw new Error('graphiql.html has no element with the id "graphiql"');
 
 createRoot(place).render(
-  <GraphiQL fetcher={fetcher} defaultQuery={FIRST_QUERY} shouldPersistHeaders={false} />,
+  <GraphiQL
+    fetcher={fetcher}
+    defaultTabs={[issuance, trends, activity, status, updates].map((query) => ({ query }))}
+    shouldPersistHeaders={false}
+  />,
 );

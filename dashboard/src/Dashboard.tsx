@@ -1,0 +1,79 @@
+import { Controls } from './components/Controls';
+import { Gate } from './components/Gate';
+import { Header } from './components/Header';
+import { Notices } from './components/Notices';
+import { ServiceStatus } from './components/ServiceStatus';
+import { Welcome } from './components/Welcome';
+import { graphql } from './generated';
+import { useAnalyticsUpdates } from './hooks/useAnalyticsUpdates';
+import { useQuery } from './hooks/useQuery';
+import { useService } from './hooks/useService';
+import { useView } from './hooks/useView';
+import { days } from './lib/format';
+import { earlier, rangeInput, rangeTitle, type View } from './lib/view';
+import { PANELS } from './panels';
+
+const QUERY = graphql(`
+  query Dashboard($range: RangeInput, $timezone: TimeZone!) {
+    issuance(range: $range, timezone: $timezone) {
+      asOf
+      range {
+        start
+        end
+      }
+    }
+    status {
+      ...Status
+    }
+  }
+`);
+const FAMILIES = ['ISSUANCE', 'COMMUNITY', 'USERS', 'DISTRIBUTION'] as const;
+
+/** The page. */
+export function Dashboard() {
+  const { view, complaints, change } = useView();
+  const { updates } = useService();
+  const { connection } = useAnalyticsUpdates();
+  const { timezone } = view;
+  const answer = useQuery(QUERY, { range: rangeInput(view), timezone }, FAMILIES);
+  const { data, error } = answer;
+  if (connection.state === 'refused' || error?.isRefusal) return <Gate />;
+  const isEmpty = data?.status.eventsProcessed === 0;
+  return (
+    <>
+      <Header connection={connection} timezone={timezone} />
+      <main>
+        <div className="title">
+          <h1>{rangeTitle(view)}</h1>
+          <p>{data?.issuance ? about(view, data.issuance) : '\u00a0'}</p>
+        </div>
+        <Controls view={view} change={change} />
+        <Notices updates={updates} complaints={complaints} />
+        {isEmpty ? (
+          <Welcome origin={window.location.origin} />
+        ) : (
+          <div className="grid">
+            {PANELS.map(({ id, Panel, columns }) => (
+              <div key={id} id={id} className={`columns-${columns}`}>
+                <Panel view={view} change={change} />
+              </div>
+            ))}
+          </div>
+        )}
+      </main>
+      {data && <ServiceStatus status={data.status} timezone={timezone} />}
+    </>
+  );
+}
+
+/** Says which days are shown, and with which they are compared. */
+function about(view: View, { range, asOf }: { range: Range; asOf: string }): string {
+  const shown = `${days(range, view.timezone)}, ${view.timezone}`;
+  const before = earlier(view, range, asOf)?.whole.between;
+  return before ? `${shown}, compared with ${days(before, view.timezone)}` : shown;
+}
+
+interface Range {
+  start: string;
+  end: string;
+}

@@ -1,0 +1,112 @@
+// The figures for pages of your own: `new Service(endpoint)` and one of these.
+import { graphql } from '../generated';
+import type {
+  AnalyticsDataQuery,
+  Granularity,
+  MetricName,
+  MetricsTrendQuery,
+  RangeInput,
+} from '../generated/graphql';
+import type { Service } from './service';
+
+const ANALYTICS_DATA = graphql(`
+  query AnalyticsData($range: RangeInput, $timezone: TimeZone!) {
+    aggregated(range: $range, timezone: $timezone) {
+      timestamp
+      position
+      metrics {
+        totalBadgesIssued
+        totalUsers
+        totalCommunities
+        averageBadgesPerUser
+        engagementRate
+      }
+      issuance {
+        range {
+          start
+          end
+          timezone
+        }
+        totalBadgesRevoked
+        badgesHeld
+        badgesIssuedToday
+        badgesIssuedThisWeek
+        badgesIssuedThisMonth
+        badgesIssued
+        revocationRate
+        dailyIssuance {
+          start
+          end
+          value
+          isPartial
+        }
+        byCategory {
+          ...Part
+        }
+        byLevel {
+          ...Part
+        }
+        topBadges {
+          ...Standing
+        }
+      }
+    }
+  }
+`);
+
+const METRICS_TREND = graphql(`
+  query MetricsTrend(
+    $metric: MetricName!
+    $granularity: Granularity!
+    $range: RangeInput
+    $timezone: TimeZone!
+  ) {
+    trends(metric: $metric, granularity: $granularity, range: $range, timezone: $timezone) {
+      position
+      metric {
+        title
+        unit
+        formula
+      }
+      points {
+        start
+        end
+        value
+        isPartial
+      }
+    }
+  }
+`);
+
+export interface WindowOptions {
+  /** Without it, all time. */
+  range?: RangeInput | undefined;
+  /** The IANA time zone in which days begin; UTC by default. */
+  timezone?: string | undefined;
+}
+
+export type AnalyticsData = NonNullable<AnalyticsDataQuery['aggregated']>;
+export type MetricsTrend = NonNullable<MetricsTrendQuery['trends']>;
+
+/** Returns everything at once, all of it at one position. Rejects with `ServiceError`. */
+export async function fetchAnalyticsData(
+  service: Service,
+  { range, timezone = 'UTC' }: WindowOptions = {},
+): Promise<AnalyticsData> {
+  const { aggregated } = await service.ask(ANALYTICS_DATA, { range: range ?? null, timezone });
+  return aggregated as AnalyticsData;
+}
+
+/** Returns a metric as a series, by default by day over 30 days. Rejects with `ServiceError`. */
+export async function getMetricsTrend(
+  service: Service,
+  metric: MetricName,
+  {
+    range = { preset: 'LAST_30_DAYS' },
+    timezone = 'UTC',
+    granularity = 'DAY',
+  }: WindowOptions & { granularity?: Granularity } = {},
+): Promise<MetricsTrend> {
+  const { trends } = await service.ask(METRICS_TREND, { metric, granularity, range, timezone });
+  return trends as MetricsTrend;
+}

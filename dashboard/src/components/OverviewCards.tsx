@@ -1,0 +1,44 @@
+import type { ReactNode } from 'react';
+import { Amount } from './Amount';
+import { Sparkline } from './Sparkline';
+
+export interface Card {
+  label: string;
+  value: number;
+  format: (value: number) => string;
+  /** What stands under the figure: where it comes from, how it has changed. */
+  detail: ReactNode;
+  /** The series behind the figure. */
+  series?: readonly number[] | undefined;
+  /** The figure as a share of a whole, 0 to 1. */
+  share?: number | undefined;
+}
+
+/** The few figures that stand above everything else. */
+export function OverviewCards({ cards }: { cards: readonly Card[] }) {
+  return (
+    <dl className="cards">
+      {cards.map(({ label, value, format, detail, series, share }) => (
+        <div className="card" key={label}>
+          <dt>{label}</dt>
+          <dd className="figure">
+            <Amount value={value} format={format} />
+          </dd>
+          <dd className="detail">{detail}</dd>
+          {share !== undefined && (
+            <dd className="trace">
+              <span className="meter" aria-hidden="true">
+                <span style={{ inlineSize: `${100 * share}%` }} />
+              </span>
+            </dd>
+          )}
+          {series && (
+            <dd className="trace">
+              <Sparkline values={series} />
+            </dd>
+          )}
+        </div>
+      ))}
+    </dl>
+  );
+}

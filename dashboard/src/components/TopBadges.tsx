@@ -1,0 +1,56 @@
+import { graphql } from '../generated';
+import type { StandingFragment } from '../generated/graphql';
+import { count, perDay } from '../lib/format';
+
+export const STANDING = graphql(`
+  fragment Standing on BadgeStanding {
+    rank
+    badge {
+      id
+      name
+      category
+      level
+    }
+    issued
+    recipients
+    issuedPerDay
+  }
+`);
+
+/** The kinds of badges issued most, each with a bar of its length. */
+export function TopBadges({ badges }: { badges: readonly StandingFragment[] }) {
+  const most = Math.max(...badges.map((standing) => standing.issued), 1);
+  return (
+    <table className="standings">
+      <caption className="hidden">The badges issued most</caption>
+      <thead>
+        <tr>
+          <th scope="col">
+            <span className="hidden">Rank</span>
+          </th>
+          <th scope="col">Badge</th>
+          <th scope="col">Issued</th>
+          <th scope="col">Recipients</th>
+          <th scope="col" title="Over the 30 days that end with today">
+            Per day
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {badges.map(({ rank, badge, issued, recipients, issuedPerDay }) => (
+          <tr key={badge.id}>
+            <td className="rank">{rank}</td>
+            <th scope="row">
+              <span className="name">{badge.name ?? `Badge ${badge.id}`}</span>
+              {badge.category && <span className="kind">{badge.category}</span>}
+              <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
+            </th>
+            <td>{count(issued)}</td>
+            <td>{count(recipients)}</td>
+            <td>{perDay(issuedPerDay)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,16 @@
+// The dashboard's parts, each usable on a page of your own.
+export {
+  type AnalyticsData,
+  fetchAnalyticsData,
+  getMetricsTrend,
+  type MetricsTrend,
+} from '../api/analytics';
+export { Service, ServiceError } from '../api/service';
+export type { AnalyticsUpdate, Connection, ConnectionState, UpdateEvent } from '../api/updates';
+export { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
+export { ServiceContext, useService } from '../hooks/useService';
+export { BadgeDistributionChart } from './BadgeDistributionChart';
+export { type Card, OverviewCards } from './OverviewCards';
+export { RecentActivity } from './RecentActivity';
+export { TimeSeriesChart, type TimeSeriesChartProps } from './TimeSeriesChart';
+export { TopBadges } from './TopBadges';

@@ -1,0 +1,99 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { Service, ServiceError } from '../api/service';
+import type { MetricFamily, TypedDocumentString } from '../generated/graphql';
+import { useService } from './useService';
+
+// However many commits arrive, a panel asks no more often than this.
+const PAUSE_MS = 200;
+
+export interface Answer<Data> {
+  /** The last answer; of other variables while `isFresh` is false. Undefined before the first. */
+  data: Data | undefined;
+  /** Why the last attempt failed; undefined if it did not. */
+  error: ServiceError | undefined;
+  /** Whether `data` answers these variables. */
+  isFresh: boolean;
+  retry: () => void;
+}
+
+interface State<Data> {
+  key?: string;
+  data?: Data | undefined;
+  error?: ServiceError | undefined;
+}
+
+/**
+ * Asks at once, and again whenever figures of one of the families move: one request at a time, and
+ * one more after it for all that moved meanwhile. Null variables ask nothing.
+ */
+export function useQuery<Data, Variables>(
+  document: TypedDocumentString<Data, Variables>,
+  variables: Variables | null,
+  families: readonly MetricFamily[],
+): Answer<Data> {
+  const service = useService();
+  const [state, setState] = useState<State<Data>>({});
+  const key = JSON.stringify(variables);
+  const again = useRef(() => {});
+  const moving = families.join();
+
+  useEffect(() => {
+    const asked = JSON.parse(key) as Variables | null;
+    if (asked === null) {
+      setState({});
+      return;
+    }
+    const refresher = refresh(service, document, asked, (outcome) =>
+      setState((before) => ({ ...before, error: undefined, ...outcome, key })),
+    );
+    again.current = refresher.again;
+    const end = service.updates.whenMoved(moving.split(',') as MetricFamily[], refresher.again);
+    return () => {
+      end();
+      refresher.stop();
+    };
+  }, [service, document, key, moving]);
+
+  return {
+    data: state.data,
+    error: state.key === key ? state.error : undefined,
+    isFresh: state.key === key && state.data !== undefined,
+    retry: useCallback(() => again.current(), []),
+  };
+}
+
+function refresh<Data, Variables>(
+  service: Service,
+  document: TypedDocumentString<Data, Variables>,
+  variables: Variables,
+  settle: (outcome: State<Data>) => void,
+) {
+  const control = new AbortController();
+  let isAsking = false;
+  let isPending = false;
+
+  const ask = async () => {
+    isAsking = true;
+    const pause = new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    try {
+      settle({ data: await service.ask(document, variables, control.signal) });
+    } catch (error) {
+      settle({ error: error as ServiceError });
+    }
+    await pause;
+    isAsking = false;
+    if (isPending && !control.signal.aborted) {
+      isPending = false;
+      void ask();
+    }
+  };
+
+  void ask();
+  return {
+    again: () => {
+      if (isAsking) isPending = true;
+      else void ask();
+    },
+    stop: () => control.abort(),
+  };
+}

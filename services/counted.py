@@ -1,0 +1,209 @@
+"""Figures of everything, from the counters.
+
+| asked for                     | cost                                                           |
+|-------------------------------|----------------------------------------------------------------|
+| counts of ranges              | buckets                                                        |
+| distinct users of ranges      | buckets, and the bits of users                                 |
+| a breakdown since ever        | keys                                                           |
+| a breakdown of a range        | months x keys, and the facts of two parts of days at its ends  |
+| recipients by key of a range  | months x keys, and the facts outside of whole months           |
+| users engaged at an instant   | all facts, some milliseconds a million                         |
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from services.cells import NO_KEY
+from services.columns import within
+from services.figures import HELD_BINS, bitmap, by_key, engaged, ranked
+from services.reading import Cell, Range, Reading
+from services.tables import BADGE, FACT, Rows
+from services.window import (
+    ATOM_MS,
+    ATOMS_A_DAY,
+    DAY_MS,
+    Cover,
+    days_in_month_index,
+    month_of_day,
+)
+
+
+class CounterFigures:
+    """Everything, from the counters."""
+
+    is_filtered = False
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def total(self, series: str) -> int:
+        return (await self._reading.totals(series))[0]
+
+    async def counts(self, series: str, ranges: Sequence[Range]) -> list[int]:
+        return await self._reading.counts(series, ranges)
+
+    async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
+        return await self._reading.distinct(series, ranges)
+
+    async def everyone(self) -> BitMap:
+        return (await self._reading.users_ever("users"))[0]
+
+    async def breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
+        key = "breakdown", dimension, range_
+        return {**await self._reading.once(key, lambda: self._breakdown(dimension, range_))}
+
+    async def _breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
+        reading, series = self._reading, f"issued.{dimension}"
+        if range_ is None:
+            found = await reading.find(
+                reading.projection.totals, {"series": series}, {"key": 1, "n": 1}
+            )
+            return {cell["key"]: cell["n"] for cell in found if cell["n"]}
+        parts = reading.cover(*range_)
+        months = {*parts.months, *(month_of_day(day)[0] for day in parts.days)}
+        query = {"series": series, "period": {"$in": list(months)}}
+        fields = {"key": 1, "period": 1, "n": 1, "parts": 1}
+        counted: Counter[str] = Counter()
+        for cell in await reading.find(reading.projection.months, query, fields):
+            counted[cell["key"]] += _of_month(cell, cell["period"], parts)
+        rows = await self._facts(_edges(parts))
+        counted.update(by_key(rows, dimension, reading))
+        return {key: n for key, n in counted.items() if n}
+
+    async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
+        parts = self._reading.cover(*range_)
+        months = {*parts.months, *(month_of_day(day)[0] for day in parts.days)}
+        found = await self._reading.months(f"issued.{dimension}", keys, months)
+        at_the_edges = by_key(await self._facts(_edges(parts)), dimension, self._reading)
+        return [
+            at_the_edges.get(key, 0)
+            + sum(_of_month(cell, month, parts) for month, cell in cells.items())
+            for key, cells in zip(keys, found, strict=True)
+        ]
+
+    async def top(self, dimension: str, range_: Range | None, first: int) -> list[tuple[str, int]]:
+        if range_ is not None:
+            return ranked(await self.breakdown(dimension, range_), first)
+        query = {"series": f"issued.{dimension}", "key": {"$ne": NO_KEY}, "n": {"$gt": 0}}
+        found = await self._reading.find(
+            self._reading.projection.totals,
+            query,
+            {"key": 1, "n": 1},
+            sort=(("n", -1), ("rank", 1)),
+            limit=first,
+        )
+        return [(cell["key"], cell["n"]) for cell in found]
+
+    async def recipients(
+        self, dimension: str, keys: Sequence[str], range_: Range | None
+    ) -> list[int]:
+        found = await self._distinct(f"issued.{dimension}", keys, range_, dimension, "user")
+        return list(map(len, found))
+
+    async def templates(self, issuers: Sequence[str], range_: Range | None) -> list[int]:
+        found = await self._distinct("templates.issuer", issuers, range_, "issuer", "template")
+        return list(map(len, found))
+
+    async def holders(self, templates: Sequence[str]) -> list[int]:
+        return list(map(len, await self._reading.users_ever("held.template", templates)))
+
+    async def burned(self) -> int:
+        return (await self._reading.totals("revoked.kind", ["hard"]))[0]
+
+    async def members(self, communities: Sequence[str]) -> list[int]:
+        return await self._reading.totals("members.community", communities)
+
+    async def held(self) -> dict[str, int]:
+        counted = await self._reading.totals("users.held", HELD_BINS)
+        return dict(zip(HELD_BINS, counted, strict=True))
+
+    async def held_by(self) -> NDArray[np.int64]:
+        return (await self._reading.columns.users())["held"].astype(np.int64)
+
+    async def engaged(self, ends: Sequence[int]) -> list[int]:
+        rows = (await self._reading.columns.facts()).rows
+        return engaged(rows[rows["kind"] == BADGE], ends)
+
+    async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
+        start, end = (bound // ATOM_MS for bound in range_)
+        parts = self._reading.cover(*range_)
+        days = {*parts.days, *(day for day, _, _ in parts.atoms)}
+        for month in parts.months:
+            days.update(days_in_month_index(month))
+        found = await self._reading.quarter_hours("issued", days)
+        counted = {
+            day * ATOMS_A_DAY + slot: n for day, slots in found.items() for slot, n in slots.items()
+        }
+        return {atom: n for atom, n in counted.items() if start <= atom < end and n}
+
+    async def _distinct(
+        self,
+        series: str,
+        keys: Sequence[str],
+        range_: Range | None,
+        dimension: str,
+        distinguished: str,
+    ) -> list[BitMap]:
+        reading = self._reading
+        if range_ is None:
+            return await reading.users_ever(series, keys)
+        parts = reading.cover(*range_)
+        by_month = await reading.users_by_month(series, keys, parts.months)
+        rows = await self._facts(_outside_months(parts))
+        found = []
+        for key, months in zip(keys, by_month, strict=True):
+            code = reading.codes.code(dimension, key)
+            chosen = rows[distinguished][rows[dimension] == code]
+            if distinguished == "template":
+                chosen = chosen[chosen != 0]
+            found.append(bitmap(chosen).union(*months))
+        return found
+
+    async def _facts(self, ranges: Sequence[Range]) -> Rows:
+        """Return the badges issued in some ranges that do not overlap."""
+        once = self._reading.once
+        found = [
+            await once(("facts", each), partial(self._issued, each)) for each in _merged(ranges)
+        ]
+        return np.concatenate([np.zeros(0, FACT), *found])
+
+    async def _issued(self, range_: Range) -> Rows:
+        rows = (await self._reading.columns.facts(*range_)).rows
+        chosen: Rows = rows[(rows["kind"] == BADGE) & within(rows["at"], *range_)]
+        return chosen
+
+
+def _of_month(cell: Cell, month: int, parts: Cover) -> int:
+    """Return what a month's cell has in the whole days and months of a cover."""
+    if month in parts.months:
+        return int(cell["n"])
+    by_day = cell["parts"]
+    places = (month_of_day(day) for day in parts.days)
+    return sum(by_day.get(str(place), 0) for within, place in places if within == month)
+
+
+def _edges(parts: Cover) -> list[Range]:
+    """Return what a cover has beside whole days."""
+    return [
+        (day * DAY_MS + low * ATOM_MS, day * DAY_MS + high * ATOM_MS)
+        for day, low, high in parts.atoms
+    ]
+
+
+def _merged(ranges: Sequence[Range]) -> list[Range]:
+    """Return ranges that do not overlap with those in one that adjoin."""
+    found: list[Range] = []
+    for start, end in sorted(ranges):
+        adjoins = found and found[-1][1] == start
+        found.append((found.pop()[0] if adjoins else start, end))
+    return found
+
+
+def _outside_months(parts: Cover) -> list[Range]:
+    """Return what a cover has beside whole months."""
+    return [(day * DAY_MS, (day + 1) * DAY_MS) for day in parts.days] + _edges(parts)

@@ -1,0 +1,172 @@
+"""Figures of what a filter leaves, from the tables.
+
+Every filter is exact. The cost grows with the badges that were ever issued, by a few milliseconds
+a million: the tables are columns in memory, of which only the chunks that changed are read again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from services.columns import within
+from services.figures import (
+    BIN_STARTS,
+    HELD_BINS,
+    Where,
+    bitmap,
+    by_key,
+    engaged,
+    matched,
+    matching,
+    ranked,
+)
+from services.reading import Range, Reading
+from services.tables import COMMUNITY, MEMBERSHIP, NEVER, Rows
+from services.window import ATOM_MS
+
+
+class TableFigures:
+    """What a filter leaves, from all facts: the cost grows with the badges that were ever issued.
+
+    Users are then those who received such a badge, ever; they joined when they joined. Communities
+    are those in which such a badge was issued, or those named if nothing else is.
+    """
+
+    is_filtered = True
+
+    def __init__(self, reading: Reading, where: Where) -> None:
+        self._reading = reading
+        self._where = where
+        self._loading: asyncio.Future[_Facts] | None = None
+
+    async def total(self, series: str) -> int:
+        facts = await self._facts()
+        return len(facts.instants(series))
+
+    async def counts(self, series: str, ranges: Sequence[Range]) -> list[int]:
+        instants = np.sort((await self._facts()).instants(series))
+        bounds = np.searchsorted(instants, np.array(ranges, np.int64).reshape(-1, 2))
+        return [int(high - low) for low, high in bounds]
+
+    async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
+        facts = await self._facts()
+        instants, users = facts.instants(series), facts.owners(series)
+        return [bitmap(users[within(instants, start, end)]) for start, end in ranges]
+
+    async def everyone(self) -> BitMap:
+        return bitmap((await self._facts()).everyone)
+
+    async def breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
+        return by_key(await self._badges(range_), dimension, self._reading)
+
+    async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
+        counted = await self.breakdown(dimension, range_)
+        return [counted.get(key, 0) for key in keys]
+
+    async def top(self, dimension: str, range_: Range | None, first: int) -> list[tuple[str, int]]:
+        return ranked(await self.breakdown(dimension, range_), first)
+
+    async def recipients(
+        self, dimension: str, keys: Sequence[str], range_: Range | None
+    ) -> list[int]:
+        rows = await self._badges(range_)
+        codes = (self._reading.codes.code(dimension, key) for key in keys)
+        return [len(np.unique(rows["user"][rows[dimension] == code])) for code in codes]
+
+    async def templates(self, issuers: Sequence[str], range_: Range | None) -> list[int]:
+        rows = await self._badges(range_)
+        rows = rows[rows["template"] != 0]
+        codes = (self._reading.codes.code("issuer", issuer) for issuer in issuers)
+        return [len(np.unique(rows["template"][rows["issuer"] == code])) for code in codes]
+
+    async def holders(self, templates: Sequence[str]) -> list[int]:
+        rows = await self._badges(None)
+        rows = rows[rows["end"] == NEVER]
+        codes = (self._reading.codes.code("template", template) for template in templates)
+        return [len(np.unique(rows["user"][rows["template"] == code])) for code in codes]
+
+    async def burned(self) -> int:
+        return int((await self._badges(None))["hard"].sum())
+
+    async def members(self, communities: Sequence[str]) -> list[int]:
+        rows = (await self._facts()).members
+        codes = (self._reading.codes.code("community", community) for community in communities)
+        return [int((rows["community"] == code).sum()) for code in codes]
+
+    async def held_by(self) -> NDArray[np.int64]:
+        facts = await self._facts()
+        held = facts.badges["user"][facts.badges["end"] == NEVER]
+        return np.bincount(held, minlength=self._reading.head.users)
+
+    async def held(self) -> dict[str, int]:
+        everyone, held = (await self._facts()).everyone, await self.held_by()
+        bins = np.searchsorted(BIN_STARTS, held[everyone], side="right") - 1
+        return dict(zip(HELD_BINS, np.bincount(bins, minlength=6).tolist(), strict=True))
+
+    async def engaged(self, ends: Sequence[int]) -> list[int]:
+        return engaged(await self._badges(None), ends)
+
+    async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
+        rows = await self._badges(range_)
+        atoms, counted = np.unique(rows["at"] // ATOM_MS, return_counts=True)
+        return dict(zip(atoms.tolist(), counted.tolist(), strict=True))
+
+    async def _badges(self, range_: Range | None) -> Rows:
+        badges = (await self._facts()).badges
+        return badges if range_ is None else badges[within(badges["at"], *range_)]
+
+    async def _facts(self) -> "_Facts":
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(self._load())
+        return await asyncio.shield(self._loading)
+
+    async def _load(self) -> "_Facts":
+        codes = matched(self._reading, self._where)
+        found, users = await asyncio.gather(
+            self._reading.columns.facts(), self._reading.columns.users()
+        )
+        return _Facts(found.rows, users, codes)
+
+
+class _Facts:
+    """The facts that a filter leaves."""
+
+    def __init__(self, rows: Rows, users: Rows, codes: Mapping[str, list[int]]) -> None:
+        badges = rows[matching(rows, codes)]
+        self.badges: Rows = badges
+        self.everyone: NDArray[np.uint32] = np.unique(badges["user"])
+        self._users = users
+        named = codes.get("community", [])
+        others = len(codes) > bool(named)
+        communities = np.unique(badges["community"]) if others else np.array(named, np.uint32)
+        meant = np.isin(rows["community"], communities[communities != 0])
+        self.members: Rows = rows[meant & (rows["kind"] == MEMBERSHIP)]
+        self.communities: Rows = rows[meant & (rows["kind"] == COMMUNITY)]
+
+    def instants(self, series: str) -> NDArray[np.int64]:
+        """Return when what a series counts happened."""
+        match series:
+            case "issued":
+                found = self.badges["at"]
+            case "revoked":
+                found = self.badges["end"][self.badges["end"] != NEVER]
+            case "lost":
+                found = self.badges["at"][self.badges["end"] != NEVER]
+            case "users":
+                found = self._users["joined"][self.everyone]
+            case "members":
+                found = self.members["at"]
+            case "communities":
+                found = self.communities["at"]
+            case "communities.deactivated":
+                found = self.communities["end"][self.communities["end"] != NEVER]
+            case _:
+                raise KeyError(series)
+        return found
+
+    def owners(self, series: str) -> NDArray[np.uint32]:
+        """Return whose each of the `instants` of `issued` or `users` is."""
+        return self.badges["user"] if series == "issued" else self.everyone

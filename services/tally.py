@@ -1,0 +1,191 @@
+"""What a batch moves: the counters and the rows of the fact table, by the facts that changed."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
+
+from services.catalogue import FAMILIES, points
+from services.events import EventType
+from services.facts import (
+    BadgeFacts,
+    Change,
+    CommunityFacts,
+    Facts,
+    MembershipFacts,
+    Record,
+    UserFacts,
+    stored_badge,
+)
+from services.families import Point
+from services.roster import Roster
+from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, NO_FACT
+from services.workspace import Workspace
+
+
+class _Fall(NamedTuple):
+    """Somebody or something distinct whose count has fallen, and the fact that is no more."""
+
+    point: Point
+    ordinal: int
+    fact: Facts | None
+
+
+_Remaining = defaultdict[tuple[str, str | None, int], list[int]]
+
+
+class Tally:
+    """Counts changes of facts. `count` first, `store` then; both once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._roots: set[str] = set()
+        self._falls: list[_Fall] = []
+        self._joined: dict[int, int] = {}
+        self.since: int | None = None
+        """The earliest instant whose figures move."""
+
+    @property
+    def families(self) -> list[str]:
+        """The families whose figures move."""
+        return sorted(family.name for family in FAMILIES if self._roots & family.reads)
+
+    def event(self, kind: str, sign: int) -> None:
+        """Count an event that has come to be live, or take one away."""
+        self._workspace.counters.add("events", kind, None, sign)
+
+    def count(self, changes: Sequence[Change], roster: Roster) -> None:
+        """Move the counters by what is counted of the facts before and now."""
+        for before, now, *_ in changes:
+            old, new = points(before), points(now)
+            if before is not None and now is not None and _distinct(before) == _distinct(now):
+                counted = Counter(new)
+                counted.subtract(old)
+                moved = [(point, sign) for point, sign in counted.items() if sign]
+            else:
+                moved = [(point, -1) for point in old] + [(point, 1) for point in new]
+            if isinstance(now, UserFacts):
+                self._joined[roster.ordinal(now.user)] = now.joined
+            for point, sign in moved:
+                fact = now if sign > 0 else before
+                ordinal = self._ordinal(fact, point.distinct, roster) if point.distinct else None
+                self._move(point, sign, ordinal)
+                if sign < 0 and ordinal is not None:
+                    self._falls.append(_Fall(point, ordinal, fact))
+
+    def _move(self, point: Point, sign: int, ordinal: int | None) -> None:
+        series, key, at, _ = point
+        self._workspace.counters.add(series, key, at, sign, ordinal)
+        self._roots.add(series.partition(".")[0])
+        if at is not None and (self.since is None or at < self.since):
+            self.since = at
+
+    def _ordinal(self, fact: Facts | None, distinct: str, roster: Roster) -> int:
+        if distinct == "template" and isinstance(fact, BadgeFacts):
+            return self._workspace.code("template", fact.template)
+        return roster.ordinal(_user(fact) or "")
+
+    async def store(
+        self, changes: Sequence[Change], roster: Roster, records: dict[str, Record]
+    ) -> None:
+        """Bring the counters and the table up to date; `records` are those of the batch."""
+        await self._workspace.counters.apply()
+        await self._retract(roster, records)
+        await self._fill(changes, roster)
+
+    async def _retract(self, roster: Roster, records: dict[str, Record]) -> None:
+        """Take users out of the distinct users where nothing counts them any longer."""
+        if not self._falls:
+            return
+        remaining = await self._remaining(roster, records)
+        for (series, key, at, _), ordinal, _ in self._falls:
+            others = remaining[series, key, ordinal]
+            self._workspace.counters.retract(series, key, at, ordinal, others)
+
+    async def _remaining(self, roster: Roster, records: dict[str, Record]) -> _Remaining:
+        """Return when what fell somewhere is counted still, by series, key and ordinal."""
+        remaining: _Remaining = defaultdict(list)
+        for ordinal, joined in self._joined.items():
+            remaining["users", None, ordinal].append(joined)
+        users = {_user(fall.fact) for fall in self._falls if fall.point.distinct == "user"}
+        async for record in roster.appearances(users - {None}, records):
+            if record["type"] == EventType.BADGE_ISSUED:
+                ordinal = roster.ordinal(record["user"])
+                for series, key, at, distinct in points(stored_badge(record)):
+                    if distinct == "user":
+                        remaining[series, key, ordinal].append(record["at"] if at is None else at)
+        for (_, issuer, _, distinct), code, fact in self._falls:
+            place = "templates.issuer", issuer, code
+            if distinct == "template" and isinstance(fact, BadgeFacts) and place not in remaining:
+                remaining[place] = [record["at"] async for record in self._issues(fact, records)]
+        return remaining
+
+    async def _issues(self, badge: BadgeFacts, records: dict[str, Record]) -> AsyncIterator[Record]:
+        """Return the issues of a badge's template by its issuer that are live after the batch."""
+        same = {"template": badge.template, "issuer": badge.issuer}
+        for record in records.values():
+            if record["live"] and all(record.get(name) == key for name, key in same.items()):
+                yield record
+        query = {**same, "type": EventType.BADGE_ISSUED, "live": True}
+        async for row in self._workspace.projection.events.find(query, {"at": 1}):
+            if row["_id"] not in records:
+                yield row
+
+    async def _fill(self, changes: Sequence[Change], roster: Roster) -> None:
+        """Write the rows of badges, memberships and communities."""
+        table = self._workspace.facts
+        rows: dict[int, tuple[int, ...]] = {}
+        for change in changes:
+            if change.old is not None:
+                rows[change.old["row"]] = _NO_ROW
+        for change in changes:
+            if change.now is not None and change.new is not None:
+                if "row" not in change.new:
+                    change.new["row"] = self._workspace.new_row()
+                rows[change.new["row"]] = self._row(change.now, roster)
+        await table.load(rows)
+        for row, values in rows.items():
+            table[row] = values
+
+    def _row(self, facts: Facts, roster: Roster) -> tuple[int, ...]:
+        code = self._workspace.code
+        match facts:
+            case BadgeFacts():
+                return (
+                    facts.at,
+                    NEVER if facts.revoked is None else facts.revoked,
+                    roster.ordinal(facts.recipient),
+                    code("template", facts.template),
+                    code("issuer", facts.issuer),
+                    code("community", facts.community),
+                    code("category", _text(facts.category)),
+                    code("level", _text(facts.level)),
+                    BADGE,
+                    int(facts.hard),
+                )
+            case MembershipFacts():
+                community = code("community", facts.community)
+                user = roster.ordinal(facts.user)
+                return facts.since, NEVER, user, 0, 0, community, 0, 0, MEMBERSHIP, 0
+            case CommunityFacts():
+                community = code("community", facts.community)
+                end = NEVER if facts.deactivated is None else facts.deactivated
+                return facts.created, end, 0, 0, 0, community, 0, 0, COMMUNITY, 0
+        raise TypeError(f"{facts!r} has no row")
+
+
+_NO_ROW = (NEVER, NEVER, 0, 0, 0, 0, 0, 0, NO_FACT, 0)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _user(facts: Facts | None) -> str | None:
+    if isinstance(facts, BadgeFacts):
+        return facts.recipient
+    return facts.user if isinstance(facts, UserFacts) else None
+
+
+def _distinct(facts: Facts) -> tuple[str | None, str | None]:
+    """Return what points do not say themselves: only with the same are equal points the same."""
+    return _user(facts), facts.template if isinstance(facts, BadgeFacts) else None
