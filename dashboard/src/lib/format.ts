@@ -17,6 +17,7 @@ export const count = (value: number) => whole.format(value);
 export const ratio = (value: number) => two.format(value);
 export const rate = (value: number) => percent.format(value);
 export const perDay = (value: number) => one.format(value);
+export const points = (value: number) => `${one.format(value)} pp`;
 export const difference = (value: number) => signed.format(value).replace('-', '−');
 export const tick = (value: number) =>
   Math.abs(value) < 10_000 ? one.format(value) : compact.format(value);
