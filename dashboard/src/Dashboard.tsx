@@ -43,17 +43,19 @@ export function Dashboard() {
   return (
     <>
       <Header connection={connection} timezone={timezone} />
-      <main>
-        <div className="title">
-          <h1>{rangeTitle(view)}</h1>
-          <p>{data?.issuance ? about(view, data.issuance.range) : '\u00a0'}</p>
-        </div>
-        <Controls view={view} change={change} />
-        <FilterChips filters={view.filters} choose={(filters) => change({ filters })} />
-        <Notices updates={updates} complaints={complaints} />
-        {isEmpty ? (
+      {isEmpty ? (
+        <main>
           <Welcome origin={window.location.origin} />
-        ) : (
+        </main>
+      ) : (
+        <main>
+          <div className="title">
+            <h1>{rangeTitle(view)}</h1>
+            <p>{data?.issuance ? about(view, data.issuance.range) : '\u00a0'}</p>
+          </div>
+          <Controls view={view} change={change} />
+          <FilterChips filters={view.filters} choose={(filters) => change({ filters })} />
+          <Notices updates={updates} complaints={complaints} />
           <div className="grid">
             {PANELS.map(({ id, Panel, columns }) => (
               <div key={id} id={id} className={`columns-${columns}`}>
@@ -61,8 +63,8 @@ export function Dashboard() {
               </div>
             ))}
           </div>
-        )}
-      </main>
+        </main>
+      )}
       {data && <ServiceStatus status={data.status} timezone={timezone} />}
     </>
   );

@@ -41,6 +41,7 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
     <ChartFigure
       label={title}
       summary={summary(points, names, unit, isSum)}
+      legend={isCompared && <Legend />}
       table={() => ({
         head: [
           granularity === 'HOUR' ? 'Hour' : 'Beginning',
@@ -64,6 +65,21 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
         timezone={timezone}
       />
     </ChartFigure>
+  );
+}
+
+function Legend() {
+  return (
+    <span className="key" aria-hidden="true">
+      <svg viewBox="0 0 20 8">
+        <path d="M1 4H19" className="line" />
+      </svg>
+      shown
+      <svg viewBox="0 0 20 8">
+        <path d="M1 4H19" className="earlier" />
+      </svg>
+      before
+    </span>
   );
 }
 
