@@ -21,6 +21,7 @@ from ingest.webhook import Webhook
 from resolvers.context import Context
 from schema.http import graphql_routes
 from schema.limits import Limits
+from schema.rest import rest_routes
 from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
@@ -171,6 +172,7 @@ def application(settings: Settings, service: Service) -> Starlette:
     return Starlette(
         routes=[
             *graphql_routes(transport, dist=DIST),
+            *rest_routes(service.context),
             Route("/webhooks/chainhook", webhook.__call__, methods=["POST"]),
             Route("/schema.graphql", schema_file),
             Route("/healthz", service.health),

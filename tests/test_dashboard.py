@@ -57,12 +57,12 @@ async def ingest(service: Running, *events: dict[str, Any]) -> None:
     await service.settled()
 
 
-def card(page: Page, label: str) -> Any:  # noqa: ANN401  # a locator
+def card(page: Page, label: str) -> Any:  # a locator
     """Return the figure of a card of the overview."""
     return page.locator(".card", has=page.get_by_text(label, exact=True)).locator(".figure")
 
 
-def panel(page: Page, title: str) -> Any:  # noqa: ANN401  # a locator
+def panel(page: Page, title: str) -> Any:  # a locator
     """Return a panel by its title."""
     return page.get_by_role("region", name=title, exact=True)
 

@@ -67,6 +67,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pas
 async def test_a_start_says_where_everything_is(service: Passportx) -> None:
     told = {line[:22].strip(): line[23:] for line in service.printed[:-1]}
     assert list(told) == [
+        "Dashboard",
         "GraphQL and GraphiQL",
         "Schema",
         "Webhook for Chainhook",
