@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -18,6 +19,7 @@ from documents.projection import Database, prepare
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
 from ingest.webhook import Webhook
+from metrics import MeasuredLedger, Metrics, RequestTimer
 from resolvers.context import Context
 from schema.http import graphql_routes
 from schema.limits import Limits
@@ -29,7 +31,6 @@ from services.answers import Names
 from services.cache import AnswerCache
 from services.errors import AnalyticsError
 from services.intake import Intake
-from services.ledger import Ledger
 from services.log import Log
 from services.reading import Reader
 from services.updates import Updates
@@ -50,7 +51,8 @@ class Service:
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)
-        self.ledger = Ledger(database)
+        self.metrics = Metrics()
+        self.ledger = MeasuredLedger(database, self.metrics.commits)
         self.updates = Updates(self.reader, settings.redis_url or "memory://")
         self.cache = AnswerCache(ttl_seconds=settings.cache_ttl_ms / 1000)
         self.analytics = Analytics(
@@ -114,6 +116,20 @@ class Service:
         body = {"status": "ready" if caught_up else "catching up", "waiting": status.events_waiting}
         return JSONResponse(body, 200 if caught_up else 503)
 
+    async def scrape(self, request: Request, connections: int) -> Response:
+        """Answer Prometheus, if the client may read; `connections` are open GraphQL connections."""
+        try:
+            (await self.context(request, {})).require(Right.READ)
+        except AnalyticsError as error:
+            return PlainTextResponse(error.message, 401, {"www-authenticate": "Bearer"})
+        try:
+            status = await self.analytics.status()
+        except AnalyticsError as error:
+            logger.warning("The status cannot be told to Prometheus: %s", error.message)
+            status = None
+        body = self.metrics.text(status, self.cache, connections)
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
 
 def contracts(settings: Settings) -> Contracts:
     """Return the contracts that the settings say to trust. Raises `SettingsError`."""
@@ -156,15 +172,25 @@ def application(settings: Settings, service: Service) -> Starlette:
     async def schema_file(_: Request) -> Response:
         return PlainTextResponse(sdl())
 
+    async def metrics(request: Request) -> Response:
+        return await service.scrape(request, transport.connections.open.total())
+
+    routes = [
+        *graphql_routes(transport, dist=DIST),
+        Route("/webhooks/chainhook", webhook.__call__, methods=["POST"]),
+        Route("/schema.graphql", schema_file),
+        Route("/healthz", service.health),
+        Route("/readyz", service.ready),
+        Route("/metrics", metrics),
+    ]
     return Starlette(
-        routes=[
-            *graphql_routes(transport, dist=DIST),
-            Route("/webhooks/chainhook", webhook.__call__, methods=["POST"]),
-            Route("/schema.graphql", schema_file),
-            Route("/healthz", service.health),
-            Route("/readyz", service.ready),
-        ],
+        routes=routes,
         middleware=[
+            Middleware(
+                RequestTimer,
+                requests=service.metrics.requests,
+                paths=[route.path for route in routes if isinstance(route, Route)],
+            ),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,

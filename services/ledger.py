@@ -33,6 +33,8 @@ class Committed:
     position: int
     events: int
     """Events that the batch contained, redelivered ones included."""
+    reason: str
+    """`BATCH`, or `REORG` if it undid something."""
 
 
 class Ledger:
@@ -98,7 +100,7 @@ class Ledger:
             return await self._commit(limit)
         self._workspace.settle()
         self._head = moved
-        return Committed(position=moved.position, events=batch.contained)
+        return Committed(position=moved.position, events=batch.contained, reason=commit["reason"])
 
     async def _current(self) -> Head:
         if self._head is None:
