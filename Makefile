@@ -52,6 +52,7 @@ check: $(INSTALLED) ## Lint, check the format, the types and the layers
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	@[ ! -d dashboard/node_modules ] || { cd dashboard && npm run --silent format; }
 
 bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
 	$(BIN)/python -m benchmarks
@@ -59,6 +60,12 @@ bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
 schema: $(INSTALLED) ## Export schema.graphql
 	$(BIN)/passportx schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+
+# In Inter where it is to be had: the page asks for it by name and brings no font of its own.
+screenshots: pages browser ## Take the pictures of docs/screenshots
+	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || apt-get install -qq -y fonts-inter || true
+	@mkdir -p docs/screenshots
+	$(BIN)/python -m tests.screenshots docs/screenshots
 
 $(DIST): $(PACKAGES) $(SOURCES)
 	cd dashboard && npm run --silent build

@@ -26,13 +26,14 @@ from schema.limits import Limits
 from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
-from services.analytics import Analytics
+from services.analytics import Analytics, milliseconds
 from services.answers import Names
 from services.cache import AnswerCache
 from services.errors import AnalyticsError
 from services.intake import Intake
 from services.log import Log
 from services.reading import Reader
+from services.snapshots import Snapshots
 from services.updates import Updates
 from settings import Settings, SettingsError
 
@@ -72,15 +73,21 @@ class Service:
             backlog_size=settings.backlog_batch_size,
         )
 
+        self.snapshots = Snapshots(
+            database, self.analytics, self.ledger, self.updates, milliseconds
+        )
+
     async def start(self) -> None:
         """Begin to commit and to tell of it."""
         await self.updates.start()
         if self._settings.enabled:
             self.processor.start()
+            self.snapshots.start()
 
     async def stop(self) -> None:
         """Commit what waits, then end."""
         if self._settings.enabled:
+            await self.snapshots.stop()
             await self.processor.stop()
         await self.updates.stop()
         await self.reader.close()
@@ -98,7 +105,12 @@ class Service:
         rights = self.access.rights(bearer)
         if rights is None:
             raise AnalyticsError("UNAUTHENTICATED", "This token is not valid.")
-        return Context(analytics=self.analytics, intake=self.intake, rights=rights)
+        return Context(
+            analytics=self.analytics,
+            intake=self.intake,
+            snapshots=self.snapshots,
+            rights=rights,
+        )
 
     async def health(self, _: Request) -> Response:
         """Answer that the process is alive."""

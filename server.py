@@ -8,7 +8,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,9 +82,7 @@ async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator
         token = ingest_token(settings)
         service = Service(settings, database, access(settings, token))
         config = uvicorn.Config(application(settings, service), **SERVER_OPTIONS)
-        _introduce(settings, listening)
-        _tune_garbage_collector()
-        yield _Server(config)
+        yield _Server(config, lambda: _introduce(settings, listening))
 
 
 class _Server(uvicorn.Server):
@@ -92,6 +90,17 @@ class _Server(uvicorn.Server):
 
     uvicorn's own raises the signal again, which ends the process before its database has stopped.
     """
+
+    def __init__(self, config: uvicorn.Config, introduce: Callable[[], None]) -> None:
+        """`introduce` is called once requests are served."""
+        super().__init__(config)
+        self._introduce = introduce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        _tune_garbage_collector()
+        self._introduce()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -11,6 +11,7 @@
 Each message is one sentence that names the setting and says what to do.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,16 @@ async def connect(url: str, database: str) -> Database:
 
     Raises a `DatabaseError` if the URL or the server will not do.
     """
-    _check_url(url)
-    client = _open(url)
+    try:
+        with warnings.catch_warnings():
+            # The driver warns of an option that it does not understand, and goes on without it.
+            warnings.simplefilter("error", UserWarning)
+            _check_url(url)
+            client = _open(url)
+    except UserWarning as warning:
+        raise BadUrl(
+            f"MONGODB_URL has an option that will not do ({warning}): correct it, or remove it."
+        ) from None
     try:
         await _check_server(client)
     except BaseException:

@@ -50,8 +50,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
 _PORT_TAKEN_EXIT = 48
-_NOT_INITIATED = 94
-_NOT_A_MEMBER = 93
+_NOT_YET_INITIALIZED = 94
 
 _GUARD = """
 import ctypes, os, signal, sys
@@ -391,18 +390,31 @@ async def _listening(port: int) -> None:
 
 async def _configure(client: Client, host: str) -> None:
     """Make the server the only member of its replica set, under the address `host`."""
-    try:
-        await client.admin.command("replSetGetStatus")
-    except OperationFailure as failure:
-        if failure.code == _NOT_INITIATED:
-            members = [{"_id": 0, "host": host}]
-            await client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
-        elif failure.code == _NOT_A_MEMBER:  # its data lived at another port before
-            config: dict[str, Any] = await client.local["system.replset"].find_one() or {}
-            config["members"][0]["host"] = host
+    # Not `replSetGetStatus`: while the stored configuration is read, it denies that there is one.
+    config: dict[str, Any] | None = await client.local["system.replset"].find_one()
+    if config is None:
+        members = [{"_id": 0, "host": host}]
+        await client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+    elif config["members"][0]["host"] != host:  # its data lived at another port before
+        config["members"][0]["host"] = host
+        await _reconfigure(client, config)
+
+
+async def _reconfigure(client: Client, config: dict[str, Any]) -> None:
+    """Replace the configuration, once the stored one has been read.
+
+    Before, mongod looks for itself at the old address, for up to half a minute if something else
+    listens there and does not answer.
+    """
+    while True:
+        try:
             await client.admin.command("replSetReconfig", config, force=True)
+        except OperationFailure as failure:
+            if failure.code != _NOT_YET_INITIALIZED:
+                raise
+            await asyncio.sleep(_POLL_SECONDS)
         else:
-            raise
+            return
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:

@@ -69,7 +69,7 @@ class Commit(Document):
     at: int
     """When it was committed, in milliseconds since 1970, UTC."""
     reason: str
-    """`BATCH`, `REORG` or `REBUILD`."""
+    """`BATCH`, `REORG`, `SNAPSHOT` or `REBUILD`."""
     families: list[str]
     """The metric families whose figures moved."""
     counts: dict[str, int]

@@ -18,6 +18,7 @@ from documents.records import (
     TemplateRecord,
     UserRecord,
 )
+from documents.snapshots import SnapshotCursor, SnapshotRecord
 from documents.tables import CodeRecord, FactChunk, UserChunk
 
 Collection = AsyncIOMotorCollection[dict[str, Any]]
@@ -25,7 +26,14 @@ Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 NAMESPACE_EXISTS = 48
 
-KEPT: tuple[type[Document], ...] = (LogEntry, Commit, Head, Import)
+KEPT: tuple[type[Document], ...] = (
+    LogEntry,
+    Commit,
+    Head,
+    Import,
+    SnapshotRecord,
+    SnapshotCursor,
+)
 PROJECTED: tuple[type[Document], ...] = (
     EventRecord,
     BlockRecord,

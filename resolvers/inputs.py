@@ -14,6 +14,7 @@ from services.events import EventType
 from services.figures import Where
 from services.people import LifecycleState
 from services.retention import RetentionMode
+from services.snapshots import SnapshotPeriod
 from services.window import (
     Between,
     Comparison,
@@ -362,6 +363,14 @@ class EventInput:
 @strawberry.input(description="Events to be ingested.")
 class IngestEventsInput:
     events: list[EventInput] = _input("Up to 1,000 events, taken in their order.")
+
+
+@strawberry.input(description="Which snapshot is to be recorded.")
+class RecordSnapshotInput:
+    period: SnapshotPeriod = _input("How long the bucket is.")
+    at: datetime | None = _input(
+        "An instant in the bucket, which must have ended; without it, the last one that has.", None
+    )
 
 
 _RENAMED = {"occurred_at": "at", "id": "client_id", "recipient": "user", "owner": "user"} | {

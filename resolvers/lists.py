@@ -32,6 +32,7 @@ from services.directory import (
 from services.events import EventType
 from services.paging import Page
 from services.people import PersonConnection, PersonOrder
+from services.snapshots import SnapshotConnection, SnapshotPeriod
 from services.window import Weekday
 
 UTC = TimeZone("UTC")
@@ -196,3 +197,18 @@ async def events(
     info.context.require(Right.READ)
     page = Page.of(first, after, last, before)
     return await info.context.analytics.activity(page, types or [], Told(user=user, badge=badge))
+
+
+async def snapshots(
+    info: Info,
+    period: Annotated[SnapshotPeriod, strawberry.argument(description="How long the buckets are.")],
+    range: RangeArgument = None,
+    first: FirstArgument = None,
+    after: AfterArgument = None,
+    last: LastArgument = None,
+    before: BeforeArgument = None,
+) -> SnapshotConnection | None:
+    """Snapshots of the buckets that begin in the range, the newest first."""
+    info.context.require(Right.READ)
+    asked = question(range, None, UTC, Weekday.MONDAY)
+    return await info.context.snapshots.page(period, asked, Page.of(first, after, last, before))

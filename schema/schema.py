@@ -33,6 +33,7 @@ class Query:
     communities = _field(lists.communities)
     templates = _field(lists.templates)
     events = _field(lists.events)
+    snapshots = _field(lists.snapshots)
     status = _field(analytics.status)
     metric_definitions = _field(analytics.metric_definitions)
 
@@ -40,6 +41,7 @@ class Query:
 @strawberry.type(description="What can be changed.")
 class Mutation:
     ingest_events = _field(ingest.ingest_events)
+    record_snapshot = _field(ingest.record_snapshot)
 
 
 @strawberry.type(description="What can be listened to.")

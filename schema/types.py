@@ -19,6 +19,7 @@ from services import (
     paging,
     people,
     retention,
+    snapshots,
     status,
     trends,
     users,
@@ -32,6 +33,7 @@ for enum in (
     *(EventType, MetricFamily, window.Granularity, window.Preset, window.Weekday),
     *(window.Comparison, retention.RetentionMode, people.LifecycleState),
     *(badges.BadgeOrder, people.PersonOrder, directory.CommunityOrder, directory.TemplateOrder),
+    *(snapshots.SnapshotPeriod, snapshots.SnapshotProblem),
     *(live.UpdateReason, status.GapKind, intake.RejectionCode),
 ):
     lend_enum(enum)
@@ -56,6 +58,8 @@ for shared in (
     *(people.Person, people.PersonEdge, people.PersonConnection),
     *(directory.CommunityEdge, directory.CommunityConnection),
     *(directory.TemplateEdge, directory.TemplateConnection),
+    *(snapshots.SnapshotValue, snapshots.Snapshot, snapshots.SnapshotEdge),
+    *(snapshots.SnapshotConnection, snapshots.RecordSnapshotPayload),
     *(status.Gap, status.Refused, status.ServiceStatus),
     *(intake.Rejection, intake.IngestEventsPayload, live.EventCount),
 ):

@@ -5,7 +5,10 @@ The transaction moves the head from position n to n + 1 or fails, so of two comm
 succeeds, and what it read cannot have changed under it.
 """
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -46,12 +49,14 @@ class Ledger:
         self._heads = database[Head.Settings.name]
         self._commits = database[Commit.Settings.name]
         self._head_id = head
+        self._turn = asyncio.Lock()
         self._head: Head | None = None
         self._workspace: Workspace | None = None
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
-        head = await self._current()
+        async with self._turn:
+            head = await self._current()
         rows = await self._log.aggregate(
             [
                 {"$match": {"_id": {"$gt": head.sequence}}},
@@ -72,10 +77,45 @@ class Ledger:
         Return None if nothing waits. Raises `PyMongoError` if the database is away: nothing is
         committed then, or everything; call again.
         """
-        try:
+        async with self._turn, self._forgetting():
             return await self._commit(limit)
+
+    async def record(
+        self, reason: str, writes: Sequence[tuple[Collection, list[Operation]]]
+    ) -> Committed:
+        """Write to collections that are kept, as a commit of its own that contains no events.
+
+        Raises `PyMongoError` if the database is away.
+        """
+        async with self._turn, self._forgetting():
+            while True:
+                head = await self._current()
+                moved = head.model_copy(update={"position": head.position + 1})
+                commit = {
+                    "_id": moved.position,
+                    "at": int(time() * 1000),
+                    "reason": reason,
+                    "families": [],
+                    "counts": {},
+                    "undone": 0,
+                    "since": None,
+                    "first_sequence": head.sequence + 1,
+                    "last_sequence": head.sequence,
+                }
+                try:
+                    await self._write(head.position, moved, commit, writes)
+                except Fenced:
+                    self._head = None
+                    continue
+                self._head = moved
+                return Committed(position=moved.position, events=0)
+
+    @asynccontextmanager
+    async def _forgetting(self) -> AsyncIterator[None]:
+        """Forget the head on an error: what is in memory may be ahead of what is stored."""
+        try:
+            yield
         except BaseException:
-            # What is in memory may be ahead of what is stored.
             self._head = None
             raise
 
@@ -167,7 +207,7 @@ class Ledger:
         position: int,
         moved: Head,
         commit: dict[str, Any],
-        writes: list[tuple[Collection, list[Operation]]],
+        writes: Sequence[tuple[Collection, list[Operation]]],
     ) -> None:
         async def transaction(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
             # The head comes first, so that a committer that has lost learns it at once.

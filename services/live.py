@@ -28,6 +28,8 @@ class UpdateReason(StrEnum):
     """Events were committed."""
     REORG = "REORG"
     """The chain was reorganised: something that stood was undone, or came back."""
+    SNAPSHOT = "SNAPSHOT"
+    """Snapshots were recorded or revised; no figure moved."""
     REBUILD = "REBUILD"
     """Everything was derived again from the log."""
 
@@ -104,7 +106,8 @@ def _concerns(update: AnalyticsUpdate, families: Sequence[MetricFamily]) -> bool
     """
     if families:
         return not set(families).isdisjoint(update.families)
-    return bool(update.families or update.events or update.undone)
+    moves = update.families or update.events or update.undone
+    return bool(moves) or update.reason is UpdateReason.SNAPSHOT
 
 
 def _check(analytics: Analytics, after: int | None, min_interval_ms: int) -> None:
@@ -150,7 +153,7 @@ async def _update(
 
 def _reason(commits: Sequence[Commit]) -> UpdateReason:
     reasons = {commit.reason for commit in commits}
-    for reason in (UpdateReason.REBUILD, UpdateReason.REORG):
+    for reason in (UpdateReason.REBUILD, UpdateReason.REORG, UpdateReason.BATCH):
         if reason in reasons:
             return reason
-    return UpdateReason.BATCH
+    return UpdateReason.SNAPSHOT

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.async_api import Browser
 
 from documents.connection import Database, connect
 from documents.embedded import EmbeddedMongo
+from tests.browsing import chromium
 
 settings.register_profile(
     "default",
@@ -35,3 +37,10 @@ async def database(mongo_url: str) -> AsyncIterator[Database]:
     yield database
     await database.client.drop_database(database.name)
     database.client.close()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium, one for the whole run."""
+    async with chromium() as running:
+        yield running

@@ -1,4 +1,5 @@
 import { Controls } from './components/Controls';
+import { FilterChips } from './components/FilterChips';
 import { Gate } from './components/Gate';
 import { Header } from './components/Header';
 import { Notices } from './components/Notices';
@@ -10,13 +11,12 @@ import { useQuery } from './hooks/useQuery';
 import { useService } from './hooks/useService';
 import { useView } from './hooks/useView';
 import { days } from './lib/format';
-import { earlier, rangeInput, rangeTitle, type View } from './lib/view';
+import { comparedWith, questionOf, rangeTitle, type View } from './lib/view';
 import { PANELS } from './panels';
 
 const QUERY = graphql(`
   query Dashboard($range: RangeInput, $timezone: TimeZone!) {
     issuance(range: $range, timezone: $timezone) {
-      asOf
       range {
         start
         end
@@ -35,23 +35,27 @@ export function Dashboard() {
   const { updates } = useService();
   const { connection } = useAnalyticsUpdates();
   const { timezone } = view;
-  const answer = useQuery(QUERY, { range: rangeInput(view), timezone }, FAMILIES);
+  const { range } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone }, FAMILIES);
   const { data, error } = answer;
   if (connection.state === 'refused' || error?.isRefusal) return <Gate />;
   const isEmpty = data?.status.eventsProcessed === 0;
   return (
     <>
       <Header connection={connection} timezone={timezone} />
-      <main>
-        <div className="title">
-          <h1>{rangeTitle(view)}</h1>
-          <p>{data?.issuance ? about(view, data.issuance) : '\u00a0'}</p>
-        </div>
-        <Controls view={view} change={change} />
-        <Notices updates={updates} complaints={complaints} />
-        {isEmpty ? (
+      {isEmpty ? (
+        <main>
           <Welcome origin={window.location.origin} />
-        ) : (
+        </main>
+      ) : (
+        <main>
+          <div className="title">
+            <h1>{rangeTitle(view)}</h1>
+            <p>{data?.issuance ? about(view, data.issuance.range) : '\u00a0'}</p>
+          </div>
+          <Controls view={view} change={change} />
+          <FilterChips filters={view.filters} choose={(filters) => change({ filters })} />
+          <Notices updates={updates} complaints={complaints} />
           <div className="grid">
             {PANELS.map(({ id, Panel, columns }) => (
               <div key={id} id={id} className={`columns-${columns}`}>
@@ -59,21 +63,16 @@ export function Dashboard() {
               </div>
             ))}
           </div>
-        )}
-      </main>
+        </main>
+      )}
       {data && <ServiceStatus status={data.status} timezone={timezone} />}
     </>
   );
 }
 
-/** Says which days are shown, and with which they are compared. */
-function about(view: View, { range, asOf }: { range: Range; asOf: string }): string {
+/** Says which days are shown, and with what they are compared. */
+function about(view: View, range: { start: string; end: string }): string {
+  const before = comparedWith(view);
   const shown = `${days(range, view.timezone)}, ${view.timezone}`;
-  const before = earlier(view, range, asOf)?.whole.between;
-  return before ? `${shown}, compared with ${days(before, view.timezone)}` : shown;
-}
-
-interface Range {
-  start: string;
-  end: string;
+  return before ? `${shown}, compared with ${before}` : shown;
 }

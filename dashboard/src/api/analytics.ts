@@ -10,8 +10,13 @@ import type {
 import type { Service } from './service';
 
 const ANALYTICS_DATA = graphql(`
-  query AnalyticsData($range: RangeInput, $timezone: TimeZone!) {
-    aggregated(range: $range, timezone: $timezone) {
+  query AnalyticsData(
+    $range: RangeInput
+    $timezone: TimeZone!
+    $compareTo: CompareInput
+    $where: WhereInput
+  ) {
+    aggregated(range: $range, timezone: $timezone, compareTo: $compareTo, where: $where) {
       timestamp
       position
       metrics {

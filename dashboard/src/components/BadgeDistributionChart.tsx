@@ -19,13 +19,16 @@ interface BadgeDistributionChartProps {
   /** What the whole is divided by, such as `category`. */
   by: string;
   parts: readonly PartFragment[];
+  /** Called with the key of a part that is chosen. */
+  select?: (key: string) => void;
 }
 
 const MOST_PARTS = 6;
+const OTHERS = 'others';
 const SIZE = 176;
 
 /** How badges share the whole: a ring, and beside it each part by name, count and percentage. */
-export function BadgeDistributionChart({ by, parts }: BadgeDistributionChartProps) {
+export function BadgeDistributionChart({ by, parts, select }: BadgeDistributionChartProps) {
   const [pointed, setPointed] = useState<string | null>(null);
   const shown = shownParts(parts);
   const whole = shown.reduce((sum, part) => sum + part.count, 0);
@@ -54,6 +57,7 @@ export function BadgeDistributionChart({ by, parts }: BadgeDistributionChartProp
           >
             {({ arcs, path }) =>
               arcs.map((arc) => (
+                // biome-ignore lint/a11y/noStaticElementInteractions: the legend's button does the same
                 <path
                   key={arc.data.key}
                   d={path(arc) ?? ''}
@@ -61,6 +65,7 @@ export function BadgeDistributionChart({ by, parts }: BadgeDistributionChartProp
                   data-dim={dim(arc.data.key)}
                   onPointerEnter={() => setPointed(arc.data.key)}
                   onPointerLeave={() => setPointed(null)}
+                  onClick={() => arc.data.key !== OTHERS && select?.(arc.data.key)}
                 />
               ))
             }
@@ -81,7 +86,7 @@ export function BadgeDistributionChart({ by, parts }: BadgeDistributionChartProp
               onPointerLeave={() => setPointed(null)}
             >
               <span className={`swatch part-${at + 1}`} />
-              <span className="name">{part.label}</span>
+              <Name part={part} select={part.key === OTHERS ? undefined : select} />
               <span className="number">{count(part.count)}</span>
               <span className="number share">{part.percentage}%</span>
             </li>
@@ -92,6 +97,20 @@ export function BadgeDistributionChart({ by, parts }: BadgeDistributionChartProp
   );
 }
 
+interface NameProps {
+  part: PartFragment;
+  select: ((key: string) => void) | undefined;
+}
+
+function Name({ part, select }: NameProps) {
+  if (!select) return <span className="name">{part.label}</span>;
+  return (
+    <button type="button" className="name pick" onClick={() => select(part.key)}>
+      {part.label}
+    </button>
+  );
+}
+
 /** Returns at most six parts, the smallest ones as one where there are more. */
 function shownParts(parts: readonly PartFragment[]): PartFragment[] {
   if (parts.length <= MOST_PARTS) return [...parts];
@@ -99,7 +118,7 @@ function shownParts(parts: readonly PartFragment[]): PartFragment[] {
   const sum = (of: (part: PartFragment) => number) =>
     rest.reduce((total, part) => total + of(part), 0);
   const others = {
-    key: 'others',
+    key: OTHERS,
     label: `${rest.length} others`,
     count: sum((part) => part.count),
     share: sum((part) => part.share),

@@ -7,15 +7,20 @@ interface ChartFigureProps {
   /** One sentence that says what there is to see. */
   summary: string;
   table: () => Table;
+  /** What the lines mean, where there are several. */
+  legend?: ReactNode;
   children: ReactNode;
 }
 
 /** A chart with the sentence that sums it up and the table of its figures. */
-export function ChartFigure({ label, summary, table, children }: ChartFigureProps) {
+export function ChartFigure({ label, summary, table, legend, children }: ChartFigureProps) {
   const [isOpen, setOpen] = useState(false);
   return (
     <figure className="chart">
-      <figcaption>{summary}</figcaption>
+      <figcaption>
+        <span>{summary}</span>
+        {legend}
+      </figcaption>
       {children}
       <details className="figures" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>

@@ -24,14 +24,10 @@ export function ConnectionBadge({ connection, timezone }: ConnectionBadgeProps) 
         <span className="dot" aria-hidden="true" />
         {WORDS[state]}
       </span>
-      {latest && (
+      {latest && committed && (
         <span className="as-of" title={`Position ${count(latest.position)}`}>
           {state === 'live' ? 'updated ' : 'data as of '}
-          {committed ? (
-            <time dateTime={committed}>{moment(committed, timezone)}</time>
-          ) : (
-            'the beginning'
-          )}
+          <time dateTime={committed}>{moment(committed, timezone)}</time>
         </span>
       )}
     </div>

@@ -4,34 +4,26 @@ import { Sparkline } from './Sparkline';
 
 export interface Card {
   label: string;
-  value: number;
+  /** Null if it is undefined. */
+  value: number | null;
   format: (value: number) => string;
   /** What stands under the figure: where it comes from, how it has changed. */
   detail: ReactNode;
   /** The series behind the figure. */
   series?: readonly number[] | undefined;
-  /** The figure as a share of a whole, 0 to 1. */
-  share?: number | undefined;
 }
 
 /** The few figures that stand above everything else. */
 export function OverviewCards({ cards }: { cards: readonly Card[] }) {
   return (
     <dl className="cards">
-      {cards.map(({ label, value, format, detail, series, share }) => (
+      {cards.map(({ label, value, format, detail, series }) => (
         <div className="card" key={label}>
           <dt>{label}</dt>
           <dd className="figure">
-            <Amount value={value} format={format} />
+            {value === null ? '–' : <Amount value={value} format={format} />}
           </dd>
           <dd className="detail">{detail}</dd>
-          {share !== undefined && (
-            <dd className="trace">
-              <span className="meter" aria-hidden="true">
-                <span style={{ inlineSize: `${100 * share}%` }} />
-              </span>
-            </dd>
-          )}
           {series && (
             <dd className="trace">
               <Sparkline values={series} />

@@ -1,22 +1,20 @@
 import { scaleLinear } from '@visx/scale';
 import { AreaClosed, LinePath } from '@visx/shape';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import type { Granularity } from '../generated/graphql';
+import type { Granularity, PointFragment } from '../generated/graphql';
 import { useSize } from '../hooks/useSize';
 import { clock, count, counted, shortDay, tick } from '../lib/format';
-import type { TimePoint } from './TimeSeriesChart';
 
 interface TimePlotProps {
   title: string;
   unit: string;
   /** What is drawn: the first ones of all buckets. */
-  points: readonly TimePoint[];
+  points: readonly PointFragment[];
   /** When each bucket begins, and what it is called. */
   starts: readonly string[];
   names: readonly string[];
   granularity: Granularity;
   timezone: string;
-  earlier: readonly number[] | undefined;
 }
 
 type Scale = ReturnType<typeof scaleLinear<number>>;
@@ -33,7 +31,7 @@ const LABEL_WIDTH = 84;
 
 /** The drawing of a time series, and a slider that walks along its points. */
 export function TimePlot(props: TimePlotProps) {
-  const { title, unit, points, names, earlier } = props;
+  const { title, unit, points, names } = props;
   const { ref, width, height } = useSize();
   const [cursor, setCursor] = useState<number | null>(null);
   const last = Math.max(0, points.length - 1);
@@ -61,7 +59,9 @@ export function TimePlot(props: TimePlotProps) {
       aria-valuemin={0}
       aria-valuemax={last}
       aria-valuenow={at}
-      aria-valuetext={`${names[at]}: ${counted(point?.value ?? 0, unit)}${point?.isPartial ? ' so far' : ''}`}
+      aria-valuetext={
+        point && `${names[at]}: ${said(point, unit)}${point.isPartial ? ' so far' : ''}`
+      }
       onPointerMove={follow}
       onPointerDown={follow}
       onPointerLeave={() => setCursor(null)}
@@ -72,8 +72,8 @@ export function TimePlot(props: TimePlotProps) {
       {width > 0 && (
         <svg width={width} height={height} aria-hidden="true">
           <Axes {...props} {...scales} />
-          <Lines points={points} earlier={earlier} {...scales} />
-          {cursor !== null && point && (
+          <Lines points={points} {...scales} />
+          {cursor !== null && point && point.value !== null && (
             <g className="cursor">
               <line x1={scales.x(at)} x2={scales.x(at)} y1={TOP} y2={height - BOTTOM} />
               <circle cx={scales.x(at)} cy={scales.y(point.value)} r={4} />
@@ -89,17 +89,22 @@ export function TimePlot(props: TimePlotProps) {
           aria-hidden="true"
         >
           <span>{names[at]}</span>
-          <strong>{counted(point.value, unit)}</strong>
+          <strong>{said(point, unit)}</strong>
           {point.isPartial && <span>so far</span>}
-          {earlier?.[at] !== undefined && <span>before: {count(earlier[at])}</span>}
+          {typeof point.comparison?.value === 'number' && (
+            <span>before: {count(point.comparison.value)}</span>
+          )}
         </div>
       )}
     </div>
   );
 }
 
-function scalesOf({ points, starts, earlier }: TimePlotProps, width: number, height: number) {
-  const highest = Math.max(...points.map(({ value }) => value), ...(earlier ?? []), 4);
+function scalesOf({ points, starts }: TimePlotProps, width: number, height: number) {
+  const highest = Math.max(
+    ...points.flatMap(({ value, comparison }) => [value ?? 0, comparison?.value ?? 0]),
+    4,
+  );
   const y = scaleLinear({ domain: [0, highest], range: [height - BOTTOM, TOP], nice: 4 });
   const left = 12 + 7 * Math.max(...y.ticks(4).map((value) => tick(value).length));
   const domain = [0, Math.max(starts.length - 1, 1)];
@@ -130,23 +135,20 @@ function Axes({ starts, granularity, timezone, x, y }: TimePlotProps & Scales) {
   );
 }
 
-interface LinesProps extends Scales {
-  points: readonly TimePoint[];
-  earlier: readonly number[] | undefined;
-}
-
-function Lines({ points, earlier, x, y }: LinesProps) {
+function Lines({ points, x, y }: Scales & { points: readonly PointFragment[] }) {
   const values = points.map(({ value }) => value);
   const open = points.findIndex(({ isPartial }, at) => isPartial && at > 0);
   const closed = open < 0 ? values : values.slice(0, open);
   const place = (from: number) => ({
-    x: (_: number, at: number) => x(from + at),
-    y: (value: number) => y(value),
+    x: (_: number | null, at: number) => x(from + at),
+    y: (value: number | null) => y(value ?? 0),
+    defined: (value: number | null) => value !== null,
   });
+  const before = points.map(({ comparison }) => comparison?.value ?? null);
   return (
     <>
       <AreaClosed data={values} {...place(0)} yScale={y} className="area" />
-      {earlier && <LinePath data={[...earlier]} {...place(0)} className="earlier" />}
+      <LinePath data={before} {...place(0)} className="earlier" />
       <LinePath data={closed} {...place(0)} className="line" />
       {open > 0 && (
         <LinePath data={values.slice(open - 1)} {...place(open - 1)} className="line open" />
@@ -155,6 +157,9 @@ function Lines({ points, earlier, x, y }: LinesProps) {
     </>
   );
 }
+
+const said = ({ value }: PointFragment, unit: string) =>
+  value === null ? 'undefined' : counted(value, unit);
 
 const clamp = (at: number, last: number) => Math.max(0, Math.min(last, at));
 

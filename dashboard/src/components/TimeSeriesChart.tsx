@@ -1,26 +1,29 @@
-import type { Granularity } from '../generated/graphql';
+import { graphql } from '../generated';
+import type { Granularity, PointFragment } from '../generated/graphql';
 import { BY, bucket, count, counted } from '../lib/format';
 import { ChartFigure } from './ChartFigure';
 import { TimePlot } from './TimePlot';
 
-export interface TimePoint {
-  start: string;
-  value: number;
-  /** Whether the bucket is less than its whole: it has not ended, or the range cuts it. */
-  isPartial: boolean;
-}
+export const POINT = graphql(`
+  fragment Point on SeriesPoint {
+    start
+    value
+    isPartial
+    comparison {
+      value
+    }
+  }
+`);
 
 export interface TimeSeriesChartProps {
   /** What is shown, such as `Badges issued`. */
   label: string;
   /** What is counted, in the plural. */
   unit: string;
-  points: readonly TimePoint[];
+  points: readonly PointFragment[];
   granularity: Granularity;
   /** The IANA time zone in which the buckets begin. */
   timezone?: string;
-  /** The values of an earlier period, bucket by bucket. */
-  earlier?: readonly number[] | undefined;
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
   /** Whether the values may be added up to a total of the period. */
@@ -29,24 +32,26 @@ export interface TimeSeriesChartProps {
 
 /** A series over time, the period before it behind it; the arrow keys walk along it. */
 export function TimeSeriesChart(props: TimeSeriesChartProps) {
-  const { label, unit, granularity, timezone = 'UTC', earlier, asOf, isSum = true } = props;
+  const { label, unit, granularity, timezone = 'UTC', asOf, isSum = true } = props;
   const names = props.points.map(({ start }) => bucket(start, granularity, timezone));
   const points = begun(props.points, asOf);
+  const isCompared = points.some(({ comparison }) => comparison);
   const title = `${label} ${BY[granularity]}`;
   return (
     <ChartFigure
       label={title}
       summary={summary(points, names, unit, isSum)}
+      legend={isCompared && <Legend />}
       table={() => ({
         head: [
           granularity === 'HOUR' ? 'Hour' : 'Beginning',
           label,
-          ...(earlier ? ['Before'] : []),
+          ...(isCompared ? ['Before'] : []),
         ],
-        rows: points.map(({ value, isPartial }, at) => [
+        rows: points.map(({ value, isPartial, comparison }, at) => [
           `${names[at]}${isPartial ? ' (so far)' : ''}`,
-          count(value),
-          ...(earlier ? [earlier[at] === undefined ? '–' : count(earlier[at])] : []),
+          written(value),
+          ...(isCompared ? [written(comparison?.value)] : []),
         ]),
       })}
     >
@@ -58,9 +63,23 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
         names={names}
         granularity={granularity}
         timezone={timezone}
-        earlier={earlier}
       />
     </ChartFigure>
+  );
+}
+
+function Legend() {
+  return (
+    <span className="key" aria-hidden="true">
+      <svg viewBox="0 0 20 8">
+        <path d="M1 4H19" className="line" />
+      </svg>
+      shown
+      <svg viewBox="0 0 20 8">
+        <path d="M1 4H19" className="earlier" />
+      </svg>
+      before
+    </span>
   );
 }
 
@@ -71,13 +90,16 @@ export const begun = <Point extends { start: string }>(
 ): readonly Point[] =>
   asOf ? points.filter(({ start }) => Date.parse(start) <= Date.parse(asOf)) : points;
 
+const written = (value: number | null | undefined) =>
+  value === null || value === undefined ? '–' : count(value);
+
 function summary(
-  points: readonly TimePoint[],
+  points: readonly PointFragment[],
   names: readonly string[],
   unit: string,
   isSum: boolean,
 ): string {
-  const values = points.map((point) => point.value);
+  const values = points.map((point) => point.value ?? 0);
   const most = Math.max(...values);
   if (most <= 0) return `No ${unit} in this range.`;
   const top = `the peak is ${names[values.indexOf(most)]} with ${count(most)}`;

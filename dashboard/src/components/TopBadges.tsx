@@ -17,8 +17,14 @@ export const STANDING = graphql(`
   }
 `);
 
+interface TopBadgesProps {
+  badges: readonly StandingFragment[];
+  /** Called with the id of a kind of badge that is chosen. */
+  select?: (id: string) => void;
+}
+
 /** The kinds of badges issued most, each with a bar of its length. */
-export function TopBadges({ badges }: { badges: readonly StandingFragment[] }) {
+export function TopBadges({ badges, select }: TopBadgesProps) {
   const most = Math.max(...badges.map((standing) => standing.issued), 1);
   return (
     <table className="standings">
@@ -41,7 +47,7 @@ export function TopBadges({ badges }: { badges: readonly StandingFragment[] }) {
           <tr key={badge.id}>
             <td className="rank">{rank}</td>
             <th scope="row">
-              <span className="name">{badge.name ?? `Badge ${badge.id}`}</span>
+              <Name badge={badge} select={select} />
               {badge.category && <span className="kind">{badge.category}</span>}
               <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
             </th>
@@ -52,5 +58,20 @@ export function TopBadges({ badges }: { badges: readonly StandingFragment[] }) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+interface NameProps {
+  badge: StandingFragment['badge'];
+  select: TopBadgesProps['select'];
+}
+
+function Name({ badge: { id, name }, select }: NameProps) {
+  const shown = name ?? `Badge ${id}`;
+  if (!select) return <span className="name">{shown}</span>;
+  return (
+    <button type="button" className="name pick" onClick={() => select(id)}>
+      {shown}
+    </button>
   );
 }

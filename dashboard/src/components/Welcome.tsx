@@ -2,11 +2,11 @@
 export function Welcome({ origin }: { origin: string }) {
   return (
     <section className="welcome" aria-labelledby="welcome">
-      <h2 id="welcome">Nothing was counted yet</h2>
+      <h1 id="welcome">Nothing was counted yet</h1>
       <p>This page fills as soon as the first events are committed; it need not be reloaded.</p>
       <ol>
         <li>
-          <h3>Point a Chainhook at it</h3>
+          <h2>Point a Chainhook at it</h2>
           <p>
             Deliveries of both generations are taken at this address, with the token that lies in
             the data directory as <code>ingest-token</code>:
@@ -17,7 +17,7 @@ export function Welcome({ origin }: { origin: string }) {
           </pre>
         </li>
         <li>
-          <h3>Or send an event by hand</h3>
+          <h2>Or send an event by hand</h2>
           <pre>
             {`curl ${origin}/graphql \\
   -H 'content-type: application/json' -H "authorization: Bearer $TOKEN" \\
@@ -25,7 +25,7 @@ export function Welcome({ origin }: { origin: string }) {
           </pre>
         </li>
         <li>
-          <h3>Or look at a synthetic chain first</h3>
+          <h2>Or look at a synthetic chain first</h2>
           <pre>make demo</pre>
         </li>
       </ol>

@@ -8,6 +8,10 @@ const DAY_MS = 24 * HOUR_MS;
 
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const two = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const tenths = new Intl.NumberFormat(LOCALE, {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const signed = new Intl.NumberFormat(LOCALE, { signDisplay: 'exceptZero' });
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
@@ -16,7 +20,8 @@ const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact', maximumFrac
 export const count = (value: number) => whole.format(value);
 export const ratio = (value: number) => two.format(value);
 export const rate = (value: number) => percent.format(value);
-export const perDay = (value: number) => one.format(value);
+export const perDay = (value: number) => tenths.format(value);
+export const points = (value: number) => `${one.format(value)} pp`;
 export const difference = (value: number) => signed.format(value).replace('-', '−');
 export const tick = (value: number) =>
   Math.abs(value) < 10_000 ? one.format(value) : compact.format(value);

@@ -1,8 +1,16 @@
 // What the page shows, as its address says it: a link shows the same page to everybody.
-import type { Granularity, Preset, RangeInput } from '../generated/graphql';
+import type {
+  CompareInput,
+  Comparison,
+  Granularity,
+  Preset,
+  RangeInput,
+  WhereInput,
+} from '../generated/graphql';
 
 export type RangeName = 'today' | '7d' | '30d' | '90d' | '12m' | 'all';
 export type CompareTo = 'previous' | 'year' | 'none';
+export type FilterName = 'category' | 'level' | 'issuer' | 'community' | 'badge';
 
 export interface CustomRange {
   /** The first day, such as 2026-03-01. */
@@ -11,11 +19,15 @@ export interface CustomRange {
   to: string;
 }
 
+/** The keys of the parts that are shown, by what they are parts of; without any, all are. */
+export type Filters = Partial<Record<FilterName, readonly string[]>>;
+
 export interface View {
   range: RangeName | CustomRange;
   /** The IANA time zone in which days begin. */
   timezone: string;
   compare: CompareTo;
+  filters: Filters;
 }
 
 export const RANGES: Record<RangeName, { label: string; title: string; preset: Preset }> = {
@@ -33,8 +45,14 @@ export const COMPARISONS: Record<CompareTo, string> = {
   none: 'Nothing',
 };
 
-export const DEFAULT_VIEW: View = { range: '30d', timezone: 'UTC', compare: 'previous' };
+const PERIODS: Partial<Record<CompareTo, Comparison>> = {
+  previous: 'PREVIOUS_PERIOD',
+  year: 'YEAR_BEFORE',
+};
 
+export const FILTERS: readonly FilterName[] = ['category', 'level', 'issuer', 'community', 'badge'];
+
+const DEFAULT: View = { range: '30d', timezone: 'UTC', compare: 'previous', filters: {} };
 const DAY_MS = 86_400_000;
 const DAYS_BY_DAY = 100;
 
@@ -49,31 +67,43 @@ export function readView(search: string): { view: View; complaints: string[] } {
     if (value === undefined) complaints.push(`${name}=${text}`);
     return value ?? fallback;
   };
-  const view = {
-    range: read('range', DEFAULT_VIEW.range, parseRange),
-    timezone: read('tz', DEFAULT_VIEW.timezone, (zone) => (isTimeZone(zone) ? zone : undefined)),
-    compare: read('compare', DEFAULT_VIEW.compare, (name) =>
-      name in COMPARISONS ? (name as CompareTo) : undefined,
+  const view: View = {
+    range: read('range', DEFAULT.range, parseRange),
+    timezone: read('tz', DEFAULT.timezone, (zone) => (isTimeZone(zone) ? zone : undefined)),
+    compare: read('compare', DEFAULT.compare, (name) =>
+      Object.hasOwn(COMPARISONS, name) ? (name as CompareTo) : undefined,
     ),
+    filters: {},
   };
+  for (const name of FILTERS) {
+    const keys = parameters.getAll(name);
+    if (keys.length > 0) view.filters[name] = keys;
+  }
   return { view, complaints };
 }
 
-/** Returns `search` with the view written into it; defaults and other parameters stay as they are. */
+/** Returns `search` with the view written into it; what is not the view's own stays as it is. */
 export function writeView(search: string, view: View): string {
   const parameters = new URLSearchParams(search);
-  const values = {
-    range: typeof view.range === 'string' ? view.range : `${view.range.from}..${view.range.to}`,
-    tz: view.timezone,
-    compare: view.compare,
-  };
-  const defaults = { range: DEFAULT_VIEW.range, tz: 'UTC', compare: DEFAULT_VIEW.compare };
-  for (const [name, value] of Object.entries(values)) {
-    if (value === defaults[name as keyof typeof defaults]) parameters.delete(name);
-    else parameters.set(name, value);
+  const write = (name: string, value: string, fallback: string) =>
+    value === fallback ? parameters.delete(name) : parameters.set(name, value);
+  const { range } = view;
+  write('range', typeof range === 'string' ? range : `${range.from}..${range.to}`, '30d');
+  write('tz', view.timezone, DEFAULT.timezone);
+  write('compare', view.compare, DEFAULT.compare);
+  for (const name of FILTERS) {
+    parameters.delete(name);
+    for (const key of view.filters[name] ?? []) parameters.append(name, key);
   }
   // Slashes and colons may stand in a query as they are, and read better.
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
+}
+
+/** Returns the filters with one key more, or without it if it was among them. */
+export function toggled(filters: Filters, name: FilterName, key: string): Filters {
+  const { [name]: keys = [], ...others } = filters;
+  const left = keys.includes(key) ? keys.filter((each) => each !== key) : [...keys, key];
+  return left.length > 0 ? { ...others, [name]: left } : others;
 }
 
 function parseRange(text: string): View['range'] | undefined {
@@ -96,18 +126,55 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
-/** Returns the day after a day such as 2026-03-01. */
-export const nextDay = (day: string) =>
-  new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 10);
+export interface Question {
+  range: RangeInput;
+  timezone: string;
+  compareTo: CompareInput | null;
+  where: WhereInput | null;
+}
 
-/** Returns the range as the API takes it. */
-export const rangeInput = ({ range }: View): RangeInput =>
-  typeof range === 'string'
-    ? { preset: RANGES[range].preset }
-    : { dates: { start: range.from, end: nextDay(range.to) } };
+/** Returns the view as the API takes it: the arguments that all its answers have in common. */
+export function questionOf(view: View): Question {
+  const { range, timezone } = view;
+  return {
+    range:
+      typeof range === 'string'
+        ? { preset: RANGES[range].preset }
+        : { dates: { from: range.from, to: nextDay(range.to) } },
+    timezone,
+    compareTo: compareTo(view),
+    where: where(view.filters),
+  };
+}
+
+function compareTo({ range, compare }: View): CompareInput | null {
+  const period = PERIODS[compare];
+  // Nothing is before all time.
+  return period && !(range === 'all' && compare === 'previous') ? { period } : null;
+}
+
+function where({ category, level, issuer, community, badge }: Filters): WhereInput | null {
+  const asked: WhereInput = {
+    ...(category && { categories: [...category] }),
+    ...(level && { levels: level.map(Number) }),
+    ...(issuer && { issuers: [...issuer] }),
+    ...(community && { communities: [...community] }),
+    ...(badge && { badges: [...badge] }),
+  };
+  return Object.keys(asked).length > 0 ? asked : null;
+}
+
+const nextDay = (day: string) =>
+  new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 10);
 
 export const rangeTitle = ({ range }: View): string =>
   typeof range === 'string' ? RANGES[range].title : 'Chosen days';
+
+/** Says what the view is compared with; null if it is with nothing. */
+export function comparedWith(view: View): string | null {
+  if (!compareTo(view)) return null;
+  return view.compare === 'year' ? 'the year before' : 'the period before';
+}
 
 /** Returns the length of a bucket that gives a series of the range a readable number of points. */
 export function granularityOf({ range }: View): Granularity {
@@ -118,40 +185,3 @@ export function granularityOf({ range }: View): Granularity {
   if (days <= 2) return 'HOUR';
   return days <= DAYS_BY_DAY ? 'DAY' : 'WEEK';
 }
-
-export interface Earlier {
-  /** Up to the same moment, if the range is open. */
-  range: { between: Bounds };
-  /** Up to its own end. */
-  whole: { between: Bounds };
-}
-
-interface Bounds {
-  start: string;
-  end: string;
-}
-
-/**
- * Returns the range that an answer's range is compared with; null where nothing is to be compared.
- */
-export function earlier(
-  view: View,
-  resolved: { start: string; end: string },
-  asOf: string,
-): Earlier | null {
-  if (view.compare === 'none' || view.range === 'all') return null;
-  const start = Date.parse(resolved.start);
-  const end = Date.parse(resolved.end);
-  const moved = (instant: number) => {
-    if (view.compare === 'previous') return instant - (end - start);
-    const date = new Date(instant);
-    date.setUTCFullYear(date.getUTCFullYear() - 1);
-    return date.getTime();
-  };
-  const between = (until: number) => ({
-    between: { start: iso(moved(start)), end: iso(moved(until)) },
-  });
-  return { range: between(Math.min(end, Date.parse(asOf))), whole: between(end) };
-}
-
-const iso = (instant: number) => new Date(instant).toISOString();

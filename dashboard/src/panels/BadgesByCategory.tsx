@@ -2,13 +2,13 @@ import { BadgeDistributionChart } from '../components/BadgeDistributionChart';
 import { Panel } from '../components/Panel';
 import { graphql } from '../generated';
 import { useQuery } from '../hooks/useQuery';
-import { rangeInput } from '../lib/view';
+import { questionOf, toggled } from '../lib/view';
 import type { PanelProps } from './index';
 import { NothingInRange } from './shared';
 
 const QUERY = graphql(`
-  query BadgesByCategory($range: RangeInput, $timezone: TimeZone!) {
-    issuance(range: $range, timezone: $timezone) {
+  query BadgesByCategory($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
+    distribution(range: $range, timezone: $timezone, where: $where) {
       byCategory {
         ...Part
       }
@@ -18,18 +18,22 @@ const QUERY = graphql(`
 
 /** How the badges issued in the range share out among the categories. */
 export function BadgesByCategory({ view, change }: PanelProps) {
-  const variables = { range: rangeInput(view), timezone: view.timezone };
-  const answer = useQuery(QUERY, variables, ['ISSUANCE']);
+  const { range, timezone, where } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone, where }, ['DISTRIBUTION']);
   return (
     <Panel
       title="By category"
       answer={answer}
-      isEmpty={({ issuance }) => !issuance?.byCategory.length}
+      isEmpty={({ distribution }) => !distribution?.byCategory.length}
       empty={<NothingInRange view={view} change={change} />}
       height={330}
     >
-      {({ issuance }) => (
-        <BadgeDistributionChart by="category" parts={issuance?.byCategory ?? []} />
+      {({ distribution }) => (
+        <BadgeDistributionChart
+          by="category"
+          parts={distribution?.byCategory ?? []}
+          select={(key) => change({ filters: toggled(view.filters, 'category', key) })}
+        />
       )}
     </Panel>
   );

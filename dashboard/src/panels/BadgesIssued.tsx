@@ -3,27 +3,29 @@ import { TimeSeriesChart } from '../components/TimeSeriesChart';
 import { graphql } from '../generated';
 import { useQuery } from '../hooks/useQuery';
 import { BY } from '../lib/format';
-import { earlier, granularityOf, rangeInput } from '../lib/view';
+import { granularityOf, questionOf } from '../lib/view';
 import type { PanelProps } from './index';
 import { NothingInRange } from './shared';
 
 const QUERY = graphql(`
-  query BadgesIssued($range: RangeInput, $timezone: TimeZone!, $granularity: Granularity!) {
+  query BadgesIssued(
+    $range: RangeInput
+    $timezone: TimeZone!
+    $compareTo: CompareInput
+    $where: WhereInput
+    $granularity: Granularity!
+  ) {
     trends(
       metric: BADGES_ISSUED
       range: $range
       timezone: $timezone
+      compareTo: $compareTo
+      where: $where
       granularity: $granularity
     ) {
       asOf
-      range {
-        start
-        end
-      }
       points {
-        start
-        value
-        isPartial
+        ...Point
       }
     }
   }
@@ -31,20 +33,13 @@ const QUERY = graphql(`
 
 /** Badges issued over the range, the period before it behind. */
 export function BadgesIssued({ view, change }: PanelProps) {
-  const { timezone } = view;
   const granularity = granularityOf(view);
-  const variables = { range: rangeInput(view), timezone, granularity };
-  const answer = useQuery(QUERY, variables, ['ISSUANCE']);
-  const trend = answer.isFresh ? answer.data?.trends : undefined;
-  const before = trend && earlier(view, trend.range, trend.asOf);
-  const then = useQuery(QUERY, before ? { range: before.whole, timezone, granularity } : null, [
-    'ISSUANCE',
-  ]);
+  const answer = useQuery(QUERY, { ...questionOf(view), granularity }, ['ISSUANCE']);
   return (
     <Panel
       title={`Badges issued ${BY[granularity]}`}
       answer={answer}
-      isEmpty={({ trends }) => !trends?.points.some((point) => point.value > 0)}
+      isEmpty={({ trends }) => !trends?.points.some((point) => point.value)}
       empty={<NothingInRange view={view} change={change} />}
       height={330}
     >
@@ -54,9 +49,8 @@ export function BadgesIssued({ view, change }: PanelProps) {
           unit="badges"
           points={trends?.points ?? []}
           granularity={granularity}
-          timezone={timezone}
+          timezone={view.timezone}
           asOf={trends?.asOf}
-          earlier={then.data?.trends?.points.map((point) => point.value)}
         />
       )}
     </Panel>

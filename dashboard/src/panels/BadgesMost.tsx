@@ -2,34 +2,38 @@ import { Panel } from '../components/Panel';
 import { TopBadges } from '../components/TopBadges';
 import { graphql } from '../generated';
 import { useQuery } from '../hooks/useQuery';
-import { rangeInput } from '../lib/view';
+import { questionOf, toggled } from '../lib/view';
 import type { PanelProps } from './index';
 import { NothingInRange } from './shared';
 
 const QUERY = graphql(`
-  query BadgesMost($range: RangeInput, $timezone: TimeZone!) {
-    issuance(range: $range, timezone: $timezone) {
-      topBadges {
+  query BadgesMost($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
+    distribution(range: $range, timezone: $timezone, where: $where) {
+      topBadges(first: 10) {
         ...Standing
       }
     }
   }
 `);
-const SHOWN = 10;
 
 /** The kinds of badges issued most in the range. */
 export function BadgesMost({ view, change }: PanelProps) {
-  const variables = { range: rangeInput(view), timezone: view.timezone };
-  const answer = useQuery(QUERY, variables, ['ISSUANCE']);
+  const { range, timezone, where } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone, where }, ['DISTRIBUTION']);
   return (
     <Panel
       title="Top badges"
       answer={answer}
-      isEmpty={({ issuance }) => !issuance?.topBadges.length}
+      isEmpty={({ distribution }) => !distribution?.topBadges.length}
       empty={<NothingInRange view={view} change={change} />}
       height={480}
     >
-      {({ issuance }) => <TopBadges badges={issuance?.topBadges.slice(0, SHOWN) ?? []} />}
+      {({ distribution }) => (
+        <TopBadges
+          badges={distribution?.topBadges ?? []}
+          select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+        />
+      )}
     </Panel>
   );
 }

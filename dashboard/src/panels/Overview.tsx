@@ -3,19 +3,24 @@ import { type Card, OverviewCards } from '../components/OverviewCards';
 import { Panel } from '../components/Panel';
 import { begun } from '../components/TimeSeriesChart';
 import { graphql } from '../generated';
-import type { OverviewQuery } from '../generated/graphql';
+import type { ChangeFragment, MetricName, OverviewQuery } from '../generated/graphql';
 import { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
 import { useQuery } from '../hooks/useQuery';
-import { compared } from '../lib/change';
-import { count, counted, rate, ratio } from '../lib/format';
-import { earlier, granularityOf, rangeInput } from '../lib/view';
+import { count, rate, ratio } from '../lib/format';
+import { granularityOf, questionOf } from '../lib/view';
 import type { PanelProps } from './index';
 
 const QUERY = graphql(`
-  query Overview($range: RangeInput, $timezone: TimeZone!, $granularity: Granularity!) {
-    aggregated(range: $range, timezone: $timezone) {
+  query Overview(
+    $range: RangeInput
+    $timezone: TimeZone!
+    $compareTo: CompareInput
+    $where: WhereInput
+    $granularity: Granularity!
+  ) {
+    aggregated(range: $range, timezone: $timezone, compareTo: $compareTo, where: $where) {
       position
-      timestamp
+      asOf
       metrics {
         totalBadgesIssued
         totalUsers
@@ -23,11 +28,13 @@ const QUERY = graphql(`
         averageBadgesPerUser
         engagementRate
       }
-      issuance {
-        badgesHeld
-        range {
-          start
-          end
+      figures {
+        metric {
+          name
+        }
+        value
+        comparison {
+          ...Change
         }
       }
     }
@@ -35,44 +42,59 @@ const QUERY = graphql(`
       metric: BADGES_ISSUED
       range: $range
       timezone: $timezone
+      where: $where
       granularity: $granularity
     ) {
-      ...Values
+      ...Trace
     }
     users: trends(
       metric: NEW_USERS
       range: $range
       timezone: $timezone
+      where: $where
       granularity: $granularity
     ) {
-      ...Values
+      ...Trace
     }
-    held: trends(
-      metric: BADGES_HELD
+    active: trends(
+      metric: ACTIVE_USERS
       range: $range
       timezone: $timezone
+      where: $where
       granularity: $granularity
     ) {
-      ...Values
-    }
-    joined: trends(
-      metric: TOTAL_USERS
-      range: $range
-      timezone: $timezone
-      granularity: $granularity
-    ) {
-      ...Values
+      ...Trace
     }
     communities: trends(
       metric: NEW_COMMUNITIES
       range: $range
       timezone: $timezone
+      where: $where
       granularity: $granularity
     ) {
-      ...Values
+      ...Trace
+    }
+    average: trends(
+      metric: AVERAGE_BADGES_PER_USER
+      range: $range
+      timezone: $timezone
+      where: $where
+      granularity: $granularity
+    ) {
+      ...Trace
+    }
+    engagement: trends(
+      metric: ENGAGEMENT_RATE
+      range: $range
+      timezone: $timezone
+      where: $where
+      granularity: $granularity
+    ) {
+      ...Trace
     }
   }
-  fragment Values on Trend {
+  fragment Trace on Trend {
+    asOf
     points {
       start
       value
@@ -80,72 +102,93 @@ const QUERY = graphql(`
   }
 `);
 
-type Flow = OverviewQuery['badges'];
-
-/** The figures of the whole, each with what the range added to it. */
+/** The figures of the whole, each with what the range added to it and how that has changed. */
 export function Overview({ view }: PanelProps) {
-  const { timezone } = view;
-  const granularity = granularityOf(view);
   const { latestUpdate } = useAnalyticsUpdates();
   const families = ['ISSUANCE', 'USERS', 'COMMUNITY'] as const;
-  const answer = useQuery(QUERY, { range: rangeInput(view), timezone, granularity }, families);
-  const now = answer.isFresh ? answer.data?.aggregated : undefined;
-  const before = now && earlier(view, now.issuance.range, now.timestamp);
-  const then = useQuery(QUERY, before ? { range: before.range, timezone, granularity } : null, []);
-
-  const cards = (data: OverviewQuery): Card[] => {
-    const { aggregated, badges, users, communities, held, joined } = data;
-    if (!aggregated) return [];
-    const isNewer = latestUpdate && latestUpdate.position > aggregated.position;
-    const metrics = isNewer ? latestUpdate.metrics : aggregated.metrics;
-    const flow = (label: string, value: number, flows: Flow, earlierFlows: Flow | undefined) => ({
-      label,
-      value,
-      format: count,
-      series: values(flows, aggregated.timestamp),
-      detail: <Added flow={flows} earlier={earlierFlows} />,
-    });
-    return [
-      flow('Badges issued', metrics.totalBadgesIssued, badges, then.data?.badges),
-      flow('Users', metrics.totalUsers, users, then.data?.users),
-      flow('Communities', metrics.totalCommunities, communities, then.data?.communities),
-      {
-        label: 'Badges per user',
-        value: metrics.averageBadgesPerUser,
-        format: ratio,
-        series: quotients(values(held, aggregated.timestamp), values(joined, aggregated.timestamp)),
-        detail: `${counted(aggregated.issuance.badgesHeld, 'badges')} held`,
-      },
-      {
-        label: 'Engagement',
-        value: metrics.engagementRate,
-        format: rate,
-        share: metrics.engagementRate,
-        detail: 'of users hold a badge',
-      },
-    ];
-  };
+  const variables = { ...questionOf(view), granularity: granularityOf(view) };
+  const answer = useQuery(QUERY, variables, families);
   return (
     <Panel title="Overview" answer={answer} isEmpty={() => false} empty={null} height={132}>
-      {(data) => <OverviewCards cards={cards(data)} />}
+      {(data) => {
+        const { aggregated } = data;
+        if (!aggregated) return null;
+        // What is pushed is of the whole: it stands for an answer only where nothing is left out.
+        const isNewer =
+          !variables.where && latestUpdate && latestUpdate.position > aggregated.position;
+        return <OverviewCards cards={cards(data, isNewer ? latestUpdate : aggregated)} />;
+      }}
     </Panel>
   );
 }
 
-const values = (flow: Flow, asOf: string) =>
-  begun(flow?.points ?? [], asOf).map((point) => point.value);
+type Totals = Pick<NonNullable<OverviewQuery['aggregated']>, 'metrics'>;
 
-const quotients = (over: readonly number[], under: readonly number[]) =>
-  over.map((value, at) => value / Math.max(1, under[at] ?? 1));
-
-const total = (flow: Flow | undefined) =>
-  flow?.points.reduce((sum, point) => sum + point.value, 0) ?? 0;
-
-function Added({ flow, earlier }: { flow: Flow; earlier: Flow | undefined }) {
-  const added = total(flow);
-  return (
-    <>
-      +{count(added)} {earlier && <Delta change={compared(added, total(earlier))} />}
-    </>
-  );
+function cards(data: OverviewQuery, { metrics }: Totals): Card[] {
+  const figure = (name: MetricName) =>
+    data.aggregated?.figures.find(({ metric }) => metric.name === name);
+  const total = (label: string, value: number, name: MetricName, trace: Trace): Card => ({
+    label,
+    value,
+    format: count,
+    detail: (
+      <>
+        +{count(figure(name)?.value ?? 0)} <Change change={figure(name)?.comparison} />
+      </>
+    ),
+    series: values(trace),
+  });
+  return [
+    total('Badges issued', metrics.totalBadgesIssued, 'BADGES_ISSUED', data.badges),
+    total('Users', metrics.totalUsers, 'NEW_USERS', data.users),
+    {
+      label: 'Active users',
+      value: figure('ACTIVE_USERS')?.value ?? null,
+      format: count,
+      detail: (
+        <>
+          got a badge <Change change={figure('ACTIVE_USERS')?.comparison} />
+        </>
+      ),
+      series: values(data.active),
+    },
+    total('Communities', metrics.totalCommunities, 'NEW_COMMUNITIES', data.communities),
+    {
+      label: 'Badges per user',
+      value: metrics.averageBadgesPerUser,
+      format: ratio,
+      detail: (
+        <>
+          {count(figure('BADGES_HELD')?.value ?? 0)} held{' '}
+          <Change change={figure('AVERAGE_BADGES_PER_USER')?.comparison} format={ratio} />
+        </>
+      ),
+      series: values(data.average),
+    },
+    {
+      label: 'Engagement',
+      value: metrics.engagementRate,
+      format: rate,
+      detail: (
+        <>
+          hold a badge{' '}
+          <Change change={figure('ENGAGEMENT_RATE')?.comparison} format={rate} isRate />
+        </>
+      ),
+      series: values(data.engagement),
+    },
+  ];
 }
+
+interface ChangeProps {
+  change: ChangeFragment | null | undefined;
+  format?: (value: number) => string;
+  isRate?: boolean;
+}
+
+const Change = ({ change, ...how }: ChangeProps) => change && <Delta change={change} {...how} />;
+
+type Trace = OverviewQuery['badges'];
+
+const values = (trace: Trace) =>
+  trace ? begun(trace.points, trace.asOf).map((point) => point.value ?? 0) : [];

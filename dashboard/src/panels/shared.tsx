@@ -1,19 +1,26 @@
-import { rangeTitle, type View } from '../lib/view';
+import { rangeTitle } from '../lib/view';
 import type { PanelProps } from './index';
 
-/** Says that a range holds nothing, and offers all time. */
+/** Says that a range holds nothing, and offers what may hold something. */
 export function NothingInRange({ view, change }: PanelProps) {
-  if (view.range === 'all') return <p>No badge was issued yet.</p>;
+  const isFiltered = Object.keys(view.filters).length > 0;
   return (
     <>
-      <p>No badge was issued in this range ({rangeTitle(view).toLowerCase()}).</p>
-      <button type="button" onClick={() => change({ range: 'all' })}>
-        Show all time
-      </button>
+      <p>
+        No badge was issued in this range ({rangeTitle(view).toLowerCase()})
+        {isFiltered && ' that passes the filters'}.
+      </p>
+      {isFiltered ? (
+        <button type="button" onClick={() => change({ filters: {} })}>
+          Remove the filters
+        </button>
+      ) : (
+        view.range !== 'all' && (
+          <button type="button" onClick={() => change({ range: 'all' })}>
+            Show all time
+          </button>
+        )
+      )}
     </>
   );
 }
-
-/** What a panel is compared with, in words. */
-export const comparedWith = ({ compare }: View) =>
-  compare === 'year' ? 'a year before' : 'the period before';

@@ -1,0 +1,7 @@
+// As much of a page as React needs; the network stays that of Node.js.
+import { Window } from 'happy-dom';
+
+const window = new Window();
+const page = { window, document: window.document, navigator: window.navigator };
+for (const [name, value] of Object.entries(page))
+  Object.defineProperty(globalThis, name, { value, configurable: true });

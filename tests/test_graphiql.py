@@ -1,0 +1,74 @@
+"""GraphiQL, as the service serves it, in a real browser."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from documents.connection import Database
+from tests.browsing import visit
+from tests.running import PATIENCE, Running, running
+
+EXAMPLES = {
+    path.stem: path.read_text()
+    for path in (Path(__file__).parent.parent / "dashboard" / "examples").glob("*.graphql")
+}
+ISSUE = """mutation($badge: ID!) {
+  ingestEvents(input: { events: [{ badgeIssued: { badge: $badge, recipient: "ST1ALICE" } }] }) {
+    accepted
+  }
+}"""
+
+
+async def issue(service: Running, badge: str) -> None:
+    """Issue a badge, and wait until it is counted."""
+    answer = await service.ask(ISSUE, badge=badge)
+    assert answer["ingestEvents"]["accepted"] == 1
+    await service.settled()
+
+
+async def run(page: Page, tab: str) -> None:
+    """Show a tab of documents and press the button that runs it."""
+    await page.get_by_role("tab", name=tab).click()
+    await page.get_by_role("button", name="Execute").click()
+
+
+async def test_a_query_and_a_subscription_run_in_the_page(
+    browser: Browser, database: Database, tmp_path: Path
+) -> None:
+    async with running(database) as service:
+        await issue(service, "1")
+        async with visit(browser, f"{service.base}/graphql") as visited:
+            page = visited.page
+            result = page.locator(".result-window")
+            tabs = page.get_by_role("tab")
+            await expect(tabs).to_contain_text(
+                ["Issuance", "Trends", "Activity", "Status", "Updates"], timeout=PATIENCE * 1000
+            )
+            await run(page, "Issuance")
+            await expect(result).to_contain_text('"totalBadgesIssued": 1')
+            await run(page, "Updates")
+            await expect(result).to_contain_text('"reason": "CURRENT"')
+            await issue(service, "2")
+            await expect(result).to_contain_text('"reason": "BATCH"')
+            await expect(result).to_contain_text('"totalBadgesIssued": 2')
+            await page.screenshot(path=os.environ.get("SCREENSHOT", tmp_path / "graphiql.png"))
+            assert visited.foreign() == []
+            assert visited.complaints == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_the_examples_are_answered(database: Database, name: str) -> None:
+    document = EXAMPLES[name]
+    async with running(database) as service:
+        if "\nsubscription " not in document:
+            assert await service.ask(document)
+            return
+        headers = {"accept": "text/event-stream"}
+        body = {"query": document}
+        async with service.client.stream("POST", "/graphql", json=body, headers=headers) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: "):
+                    assert '"reason":"CURRENT"' in line
+                    break
