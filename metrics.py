@@ -4,19 +4,23 @@ Every metric is in a registry that is made for the one answer, so that nothing i
 services may be in one process, as in tests.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from time import perf_counter
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from documents.projection import Database
+from documents.projection import Collection, Database
 from ingest.chainhook import Refusal
 from services.cache import AnswerCache
+from services.cells import Operation
 from services.ledger import Committed, Ledger
 from services.status import GapKind, ServiceStatus
+
+Done = TypeVar("Done", bound=Committed | None)
 
 OTHER = "other"
 """The path of a request for anything that is not listed, so that strangers make no new series."""
@@ -34,11 +38,11 @@ class Metrics:
         )
         self.commits = Histogram(
             "passportx_commit_duration_seconds",
-            "Time to commit a batch, by its reason; BATCH, or REORG if something was undone.",
+            "Time to commit, by the reason: BATCH, REORG if something was undone, or SNAPSHOT.",
             ("reason",),
             registry=None,
         )
-        for reason in ("BATCH", "REORG"):
+        for reason in ("BATCH", "REORG", "SNAPSHOT"):
             self.commits.labels(reason)
 
     def text(self, status: ServiceStatus | None, cache: AnswerCache, connections: int) -> bytes:
@@ -60,8 +64,17 @@ class MeasuredLedger(Ledger):
 
     async def commit(self, limit: int) -> Committed | None:
         """Commit as the ledger does, and note how long it took."""
+        return await self._timed(super().commit(limit))
+
+    async def record(
+        self, reason: str, writes: Sequence[tuple[Collection, list[Operation]]]
+    ) -> Committed:
+        """Write as the ledger does, and note how long it took."""
+        return await self._timed(super().record(reason, writes))
+
+    async def _timed(self, work: Awaitable[Done]) -> Done:
         began = perf_counter()
-        committed = await super().commit(limit)
+        committed = await work
         if committed is not None:
             self._durations.labels(committed.reason).observe(perf_counter() - began)
         return committed
@@ -70,7 +83,7 @@ class MeasuredLedger(Ledger):
 class RequestTimer:
     """ASGI middleware that measures requests."""
 
-    def __init__(self, app: ASGIApp, requests: Histogram, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, requests: Histogram, paths: Sequence[str]) -> None:
         self._app = app
         self._requests = requests
         self._paths = frozenset(paths)

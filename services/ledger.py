@@ -37,7 +37,7 @@ class Committed:
     events: int
     """Events that the batch contained, redelivered ones included."""
     reason: str
-    """`BATCH`, or `REORG` if it undid something."""
+    """`BATCH`, `REORG` if it undid something, or what `record` was given."""
 
 
 class Ledger:
@@ -108,7 +108,7 @@ class Ledger:
                     self._head = None
                     continue
                 self._head = moved
-                return Committed(position=moved.position, events=0)
+                return Committed(position=moved.position, events=0, reason=reason)
 
     @asynccontextmanager
     async def _forgetting(self) -> AsyncIterator[None]:
