@@ -36,6 +36,8 @@ class Committed:
     position: int
     events: int
     """Events that the batch contained, redelivered ones included."""
+    reason: str
+    """`BATCH`, `REORG` if it undid something, or what `record` was given."""
 
 
 class Ledger:
@@ -106,7 +108,7 @@ class Ledger:
                     self._head = None
                     continue
                 self._head = moved
-                return Committed(position=moved.position, events=0)
+                return Committed(position=moved.position, events=0, reason=reason)
 
     @asynccontextmanager
     async def _forgetting(self) -> AsyncIterator[None]:
@@ -138,7 +140,7 @@ class Ledger:
             return await self._commit(limit)
         self._workspace.settle()
         self._head = moved
-        return Committed(position=moved.position, events=batch.contained)
+        return Committed(position=moved.position, events=batch.contained, reason=commit["reason"])
 
     async def _current(self) -> Head:
         if self._head is None:
