@@ -6,6 +6,7 @@ succeeds, and what it read cannot have changed under it.
 """
 
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -182,5 +183,9 @@ class Ledger:
                 if operations:
                     await collection.bulk_write(operations, ordered=False, session=session)
 
+        await self._transact(transaction)
+
+    async def _transact(self, write: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        """Do all that `write` does with the session that it is given, or nothing of it."""
         async with await self._database.client.start_session() as session:
-            await session.with_transaction(transaction)
+            await session.with_transaction(write)
