@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from documents.connection import connect
+from documents.connection import checking, connect
 from documents.projection import Database, prepare
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
@@ -24,7 +24,7 @@ from schema.limits import Limits
 from schema.schema import build, sdl
 from schema.transport import Transport
 from services.access import Access, Right
-from services.analytics import Analytics
+from services.analytics import Analytics, milliseconds
 from services.answers import Names
 from services.cache import AnswerCache
 from services.errors import AnalyticsError
@@ -32,13 +32,14 @@ from services.intake import Intake
 from services.ledger import Ledger
 from services.log import Log
 from services.reading import Reader
+from services.snapshots import Snapshots
 from services.updates import Updates
 from settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Service:
@@ -46,7 +47,7 @@ class Service:
 
     def __init__(self, settings: Settings, database: Database, access: Access) -> None:
         self._settings = settings
-        self._database = database
+        self.database = database
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)
@@ -70,15 +71,21 @@ class Service:
             backlog_size=settings.backlog_batch_size,
         )
 
+        self.snapshots = Snapshots(
+            database, self.analytics, self.ledger, self.updates, milliseconds
+        )
+
     async def start(self) -> None:
         """Begin to commit and to tell of it."""
         await self.updates.start()
         if self._settings.enabled:
             self.processor.start()
+            self.snapshots.start()
 
     async def stop(self) -> None:
         """Commit what waits, then end."""
         if self._settings.enabled:
+            await self.snapshots.stop()
             await self.processor.stop()
         await self.updates.stop()
         await self.reader.close()
@@ -96,7 +103,12 @@ class Service:
         rights = self.access.rights(bearer)
         if rights is None:
             raise AnalyticsError("UNAUTHENTICATED", "This token is not valid.")
-        return Context(analytics=self.analytics, intake=self.intake, rights=rights)
+        return Context(
+            analytics=self.analytics,
+            intake=self.intake,
+            snapshots=self.snapshots,
+            rights=rights,
+        )
 
     async def health(self, _: Request) -> Response:
         """Answer that the process is alive."""
@@ -165,7 +177,7 @@ def application(settings: Settings, service: Service) -> Starlette:
             Route("/readyz", service.ready),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts)),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
@@ -175,6 +187,18 @@ def application(settings: Settings, service: Service) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def hosts(settings: Settings) -> list[str]:
+    """Return the names by which the service may be addressed.
+
+    Where reads are open, on a loopback address, a page from elsewhere must not reach the service
+    under a name of its own (DNS rebinding). Elsewhere a token is needed, which such a page has not,
+    and nobody can know by which names this machine is addressed.
+    """
+    if settings.allowed_hosts:
+        return list(settings.allowed_hosts)
+    return [*LOCAL_NAMES, settings.host] if settings.is_local else ["*"]
 
 
 def access(settings: Settings, made: str | None) -> Access:
@@ -189,20 +213,29 @@ def access(settings: Settings, made: str | None) -> Access:
             Right.READ: reads,
             Right.ADMINISTER: [token.get_secret_value() for token in settings.admin_tokens],
         },
-        open_reads=not reads and settings.host in LOOPBACK,
+        open_reads=not reads and settings.is_local,
     )
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`."""
-    from documents.embedded import EmbeddedMongo  # noqa: PLC0415  # not needed with MONGODB_URL
+async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Database]:
+    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`.
+
+    With `join`, an embedded one that a running service has open is used beside it.
+    """
+    from documents import embedded  # noqa: PLC0415  # not needed with MONGODB_URL
 
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
         if url is None:
-            url = await stack.enter_async_context(EmbeddedMongo(settings.data_dir))
+            try:
+                url = await stack.enter_async_context(embedded.EmbeddedMongo(settings.data_dir))
+            except embedded.DataDirectoryInUse:
+                url = await embedded.running_url(settings.data_dir) if join else None
+                if url is None:
+                    raise
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
-        await prepare(database)
+        with checking(database):
+            await prepare(database)
         yield database

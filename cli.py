@@ -1,8 +1,9 @@
 """The command line, `passportx`."""
 
+import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +12,12 @@ from documents.connection import DatabaseError
 from settings import Settings, SettingsError, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_OF_THE_LOG = (
+    *("network", "enabled", "backlog_batch_size", "data_dir", "mongodb_url", "mongodb_database"),
+    *("deployer", "badge_issuer", "community_manager", "passport_nft", "passport_core"),
+    "log_level",
+)
 
 
 class StartError(Exception):
@@ -28,7 +35,17 @@ def main() -> None:
 
 def with_settings(command: F) -> F:
     """Give a command a flag for every setting; the command gets those that were used."""
-    for name, field in reversed(Settings.model_fields.items()):
+    return _with_flags(command, Settings.model_fields)
+
+
+def with_settings_of_the_log(command: F) -> F:
+    """Give a command the flags of the settings that decide what is counted, and where it lies."""
+    return _with_flags(command, _OF_THE_LOG)
+
+
+def _with_flags(command: F, names: Iterable[str]) -> F:
+    for name in reversed(list(names)):
+        field = Settings.model_fields[name]
         flag = f"--{name.replace('_', '-')}"
         is_switch = field.annotation is bool
         command = click.option(
@@ -66,9 +83,9 @@ def cli() -> None:
 @with_settings
 def serve(**flags: Any) -> None:
     """Serve GraphQL, the webhook and the dashboard."""
-    import server  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+
     server.run(server.serve(settings, listen(settings)))
 
 
@@ -83,20 +100,96 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
     Half a year of history comes within seconds, then a few blocks a minute, with a reorganisation
     among them now and then. The data lies in a `demo` directory inside the data directory.
     """
-    import server  # noqa: PLC0415  # `--help` needs no server
-
     settings = given(flags)
+    if not settings.enabled:
+        raise StartError("ANALYTICS_ENABLED is false, and a demo brings events: set it to true.")
+    import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
+    from ingest.demo import DemoError  # noqa: PLC0415  # nothing else needs it
+
     if settings.mongodb_url is None:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
-    server.run(
-        server.demonstrate(
-            settings,
-            listen(settings),
-            badges=badges,
-            blocks_per_minute=blocks_per_minute,
-            seed=seed,
+    try:
+        server.run(
+            server.demonstrate(
+                settings,
+                listen(settings),
+                badges=badges,
+                blocks_per_minute=blocks_per_minute,
+                seed=seed,
+            )
         )
-    )
+    except DemoError as error:
+        raise StartError(
+            f"The demo cannot go on, for {error}: see that PASSPORTX_ALLOWED_HOSTS allows "
+            f"{settings.host}."
+        ) from None
+
+
+@cli.command("import")
+@with_settings_of_the_log
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+)
+def import_(files: tuple[str, ...], **flags: Any) -> None:
+    """Take recorded deliveries and events into the database, and count them.
+
+    Each FILE, or standard input for -, has one JSON document a line: a Chainhook delivery of either
+    generation, as it was posted to the webhook, or an event as `mutation ingestEvents` takes it.
+    They may be mixed, and packed with gzip. For example:
+
+    \b
+        passportx import deliveries.ndjson.gz
+        jq -c . delivery-*.json | passportx import -
+        echo '{"userJoined": {"user": "ST1..."}}' | passportx import -
+
+    A service may be running on the same database. After a crash or Ctrl-C, the same command goes
+    on where it was: nothing is lost, and nothing is taken twice, for a file is known by its
+    content. A line that will not do is counted with its reason, and does not stop the others.
+
+    The exit code is 0 if every line was taken, 1 if one was rejected or the work was not finished,
+    and 130 after Ctrl-C.
+    """
+    import importer  # noqa: PLC0415  # `--help` needs no database
+
+    settings = given(flags)
+    try:
+        is_whole = asyncio.run(importer.run(settings, files))
+    except importer.ImportFailed as error:
+        click.echo(f"passportx: {error}", err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped; the same command goes on from here.", err=True)
+        raise SystemExit(130) from None
+    raise SystemExit(0 if is_whole else 1)
+
+
+@cli.command()
+@with_settings_of_the_log
+def rebuild(**flags: Any) -> None:
+    """Derive every figure again from the log.
+
+    The old figures answer until the new ones are there. A service may be running on the same
+    database; it takes up the new figures by itself.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    asyncio.run(maintenance.rebuild(given(flags)))
+
+
+@cli.command()
+@with_settings_of_the_log
+def verify(**flags: Any) -> None:
+    """Recount every figure from the log by brute force, and print what differs.
+
+    A service may be running on the same database. The exit code is 1 if anything differs.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    raise SystemExit(0 if asyncio.run(maintenance.verify(given(flags))) else 1)
 
 
 @cli.command()
@@ -114,10 +207,11 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return websocket.listen(settings.host, settings.port)
     except OSError as error:
+        # Python adds which address it was, and that is told here.
+        reason, *_ = str(error.strerror).split(" (while attempting")
         raise StartError(
             f"PASSPORTX_HOST and PASSPORTX_PORT: {settings.host}:{settings.port} cannot be "
-            f"listened on ({error.strerror or error}); stop what uses it, or choose another with "
-            "--port."
+            f"listened on ({reason}); stop what uses it, or choose another with --port."
         ) from None
 
 

@@ -7,8 +7,10 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +19,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from app import DIST, Service, access, application, opened
 from schema.websocket import SERVER_OPTIONS
-from settings import Settings
+from settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from ingest.demo import Progress
@@ -75,14 +77,12 @@ async def demonstrate(
 
 @asynccontextmanager
 async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_data_directory(settings.data_dir)
     async with opened(settings) as database:
         token = ingest_token(settings)
         service = Service(settings, database, access(settings, token))
         config = uvicorn.Config(application(settings, service), **SERVER_OPTIONS)
-        _introduce(settings, listening)
-        _tune_garbage_collector()
-        yield _Server(config)
+        yield _Server(config, lambda: _introduce(settings, listening))
 
 
 class _Server(uvicorn.Server):
@@ -91,6 +91,17 @@ class _Server(uvicorn.Server):
     uvicorn's own raises the signal again, which ends the process before its database has stopped.
     """
 
+    def __init__(self, config: uvicorn.Config, introduce: Callable[[], None]) -> None:
+        """`introduce` is called once requests are served."""
+        super().__init__(config)
+        self._introduce = introduce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        _tune_garbage_collector()
+        self._introduce()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGINT and SIGTERM."""
@@ -98,6 +109,19 @@ class _Server(uvicorn.Server):
             # For good: another Ctrl-C must not interrupt the stopping of the database.
             signal.signal(each, self.handle_exit)
         yield
+
+
+def _make_data_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Whether it can be written to is best asked by writing.
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"PASSPORTX_DATA_DIR {path} cannot be used ({error.strerror}): choose a directory that "
+            "this user may write to, with --data-dir."
+        ) from None
 
 
 def _tune_garbage_collector() -> None:
@@ -115,16 +139,33 @@ def _tune_garbage_collector() -> None:
 def ingest_token(settings: Settings) -> str | None:
     """Return the ingest token that the service keeps for itself, made at the first start.
 
-    None if the settings name tokens: those are used, and none is made.
+    None if the settings name tokens: those are used, and none is made. Raises `SettingsError`.
     """
     if settings.ingest_tokens:
         return None
     path = settings.data_dir / TOKEN_FILE
     if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _make_token(path)
+    token = path.read_text().strip()
+    if not token:
+        raise SettingsError(
+            f"PASSPORTX_DATA_DIR holds an empty {path}: remove it, so that another token is made, "
+            "or set ANALYTICS_INGEST_TOKENS."
+        )
+    return token
+
+
+def _make_token(path: Path) -> None:
+    """Write a new token, which is there at once and as a whole, and which only the owner reads."""
+    handle, written = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
         with os.fdopen(handle, "w") as file:
             file.write(f"{secrets.token_urlsafe(32)}\n")
-    return path.read_text().strip()
+        # Another service with the same directory may have been faster: its token counts.
+        with suppress(FileExistsError):
+            os.link(written, path)
+    finally:
+        Path(written).unlink()
 
 
 def _address(listening: socket.socket) -> str:
@@ -144,12 +185,21 @@ def _introduce(settings: Settings, listening: socket.socket) -> None:
         ("Schema", f"{address}/schema.graphql"),
         ("Webhook for Chainhook", f"{address}/webhooks/chainhook"),
         ("Ingest token", str(where)),
+        ("Readers", _readers(settings)),
         ("Database", database),
         ("Network and contracts", f"{settings.network}, {settings.deployer}"),
     ]
     for name, value in lines:
         click.echo(f"{name:<22} {value}")
     click.echo("Stop with Ctrl-C.")
+
+
+def _readers(settings: Settings) -> str:
+    if settings.is_local and not settings.read_tokens:
+        return "everybody on this machine"
+    if settings.read_tokens or settings.admin_tokens:
+        return "whoever has a token of ANALYTICS_READ_TOKENS or ANALYTICS_ADMIN_TOKENS"
+    return "nobody: set ANALYTICS_READ_TOKENS, or listen on a loopback address"
 
 
 class _Story:

@@ -3,6 +3,7 @@
 Only `app.py` and `cli.py` read it; everything else is handed what it needs.
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ _ADDRESS = re.compile(r"S[PMTN][0-9A-HJKMNP-TV-Z]{26,39}")
 """The shortest is that of the network itself, all zeros, which owns its first contracts."""
 _CONTRACT_NAME = r"^[a-zA-Z][a-zA-Z0-9_-]{0,127}$"
 _DATABASE_NAME = r"^[a-zA-Z0-9_-]{1,63}$"
+_HOST_NAME = re.compile(r"\*|(\*\.)?[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]")
 
 
 class SettingsError(Exception):
@@ -235,12 +237,23 @@ class Settings(BaseSettings):
     )
     allowed_hosts: Texts = _setting(
         "PASSPORTX_ALLOWED_HOSTS",
-        ("localhost", "127.0.0.1"),
-        "The host names by which the service may be addressed; * allows any.",
+        (),
+        "The host names by which the service may be addressed; without any, localhost on a "
+        "loopback address and any name on another.",
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         _setting("PASSPORTX_LOG_LEVEL", "info", "The least severity that is logged.")
     )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs of this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     @field_validator("data_dir", "webhook_authorization", mode="before")
     @classmethod
@@ -253,6 +266,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_directory(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _only_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST_NAME.fullmatch(name):
+                raise ValueError(
+                    f"holds {name}: write names without scheme and port, such as example.org, "
+                    "*.example.org or [::1]"
+                )
+        return value
 
     @field_validator("deployer")
     @classmethod

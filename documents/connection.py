@@ -3,7 +3,7 @@
     DatabaseError
     ├── BadUrl               MONGODB_URL cannot be read, or weakens the writes
     ├── ServerUnreachable    nothing answers, or nothing that takes writes
-    ├── ServerRefused        the credentials are not accepted
+    ├── ServerRefused        the credentials are not accepted, or do not suffice
     ├── ServerTooOld         older than `OLDEST_SERVER`
     ├── StandaloneServer     no replica set, so no transactions
     └── EmbeddedMongoError   see `documents.embedded`
@@ -11,7 +11,9 @@
 Each message is one sentence that names the setting and says what to do.
 """
 
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
@@ -57,7 +59,7 @@ class ServerUnreachable(DatabaseError):
 
 
 class ServerRefused(DatabaseError):
-    """The server does not accept the user or the password of MONGODB_URL."""
+    """The server does not accept the user or the password of MONGODB_URL, or denies it the data."""
 
 
 class ServerTooOld(DatabaseError):
@@ -77,14 +79,37 @@ async def connect(url: str, database: str) -> Database:
 
     Raises a `DatabaseError` if the URL or the server will not do.
     """
-    _check_url(url)
-    client = _open(url)
+    try:
+        with warnings.catch_warnings():
+            # The driver warns of an option that it does not understand, and goes on without it.
+            warnings.simplefilter("error", UserWarning)
+            _check_url(url)
+            client = _open(url)
+    except UserWarning as warning:
+        raise BadUrl(
+            f"MONGODB_URL has an option that will not do ({warning}): correct it, or remove it."
+        ) from None
     try:
         await _check_server(client)
     except BaseException:
         client.close()
         raise
     return client[database]
+
+
+@contextmanager
+def checking(database: Database) -> Iterator[None]:
+    """Raise a `DatabaseError` in place of what the driver raises, for the first use of the data."""
+    try:
+        yield
+    except OperationFailure as failure:
+        reason = (failure.details or {}).get("codeName", failure.code)
+        raise ServerRefused(
+            f"The server at MONGODB_URL does not let its user work with MONGODB_DATABASE "
+            f"{database.name} ({reason}): give the user the role readWrite on it."
+        ) from failure
+    except ConnectionFailure as failure:
+        raise _unreachable() from failure
 
 
 def _check_url(url: str) -> None:

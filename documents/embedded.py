@@ -30,9 +30,9 @@ from types import TracebackType
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
-from documents.connection import Client, DatabaseError
+from documents.connection import ANSWER_SECONDS, Client, DatabaseError
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
 _PORT_TAKEN_EXIT = 48
-_NOT_INITIATED = 94
-_NOT_A_MEMBER = 93
+_NOT_YET_INITIALIZED = 94
 
 _GUARD = """
 import ctypes, os, signal, sys
@@ -106,7 +105,7 @@ class EmbeddedMongo:
     @property
     def url(self) -> str:
         """The MongoDB URL, good for the whole life of the server, its restarts included."""
-        return f"mongodb://127.0.0.1:{self._port}/?replicaSet={_REPLICA_SET}"
+        return _url(self._port)
 
     @property
     def pid(self) -> int:
@@ -218,6 +217,23 @@ class EmbeddedMongo:
         )
 
 
+async def running_url(data_dir: Path) -> str | None:
+    """Return the URL of the server that another process runs on `data_dir` (absolute), or None."""
+    with suppress(FileNotFoundError, ValueError, PyMongoError):
+        port = int((data_dir / "port").read_text())
+        client: Client = AsyncIOMotorClient(
+            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=ANSWER_SECONDS * 1000
+        )
+        try:
+            # The file may be an old one, and the port that of a stranger by now.
+            options = await client.admin.command("getCmdLineOpts")
+        finally:
+            client.close()
+        if options["parsed"]["storage"]["dbPath"] == str(data_dir / "db"):
+            return _url(port)
+    return None
+
+
 def find_mongod() -> str:
     """Return the path of the mongod to run: the wheel's, or the one on PATH if that is newer.
 
@@ -319,6 +335,10 @@ def _is_free(port: int) -> bool:
         return True
 
 
+def _url(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
+
+
 def _guarded(program: str, database_path: Path, log: Path, port: int) -> list[str]:
     guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid())]
     mongod = {
@@ -370,18 +390,31 @@ async def _listening(port: int) -> None:
 
 async def _configure(client: Client, host: str) -> None:
     """Make the server the only member of its replica set, under the address `host`."""
-    try:
-        await client.admin.command("replSetGetStatus")
-    except OperationFailure as failure:
-        if failure.code == _NOT_INITIATED:
-            members = [{"_id": 0, "host": host}]
-            await client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
-        elif failure.code == _NOT_A_MEMBER:  # its data lived at another port before
-            config: dict[str, Any] = await client.local["system.replset"].find_one() or {}
-            config["members"][0]["host"] = host
+    # Not `replSetGetStatus`: while the stored configuration is read, it denies that there is one.
+    config: dict[str, Any] | None = await client.local["system.replset"].find_one()
+    if config is None:
+        members = [{"_id": 0, "host": host}]
+        await client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+    elif config["members"][0]["host"] != host:  # its data lived at another port before
+        config["members"][0]["host"] = host
+        await _reconfigure(client, config)
+
+
+async def _reconfigure(client: Client, config: dict[str, Any]) -> None:
+    """Replace the configuration, once the stored one has been read.
+
+    Before, mongod looks for itself at the old address, for up to half a minute if something else
+    listens there and does not answer.
+    """
+    while True:
+        try:
             await client.admin.command("replSetReconfig", config, force=True)
+        except OperationFailure as failure:
+            if failure.code != _NOT_YET_INITIALIZED:
+                raise
+            await asyncio.sleep(_POLL_SECONDS)
         else:
-            raise
+            return
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:

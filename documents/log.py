@@ -44,6 +44,24 @@ class LogEntry(Document):
         ]
 
 
+class Import(Document):
+    """How far a file was taken into the log. `_id` tells its content and how it is read.
+
+    It is written in the transaction that stores the entries, so it is never behind or ahead.
+    """
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    line: int
+    """The last line that was taken, counted from 1."""
+    tally: dict[str, Any]
+    """What became of the lines; see `services.imports.Tally`."""
+
+    class Settings:
+        """Collection."""
+
+        name = "imports"
+
+
 class Commit(Document):
     """One committed batch. `_id` is its position: 1, 2, 3, ... without a hole."""
 
@@ -51,7 +69,7 @@ class Commit(Document):
     at: int
     """When it was committed, in milliseconds since 1970, UTC."""
     reason: str
-    """`BATCH`, `REORG` or `REBUILD`."""
+    """`BATCH`, `REORG`, `SNAPSHOT` or `REBUILD`."""
     families: list[str]
     """The metric families whose figures moved."""
     counts: dict[str, int]

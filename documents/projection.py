@@ -7,9 +7,10 @@ from typing import Any
 
 from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.cells import DayCell, MonthCell, TotalCell
-from documents.log import Commit, Head, LogEntry
+from documents.log import Commit, Head, Import, LogEntry
 from documents.records import (
     BlockRecord,
     CommunityRecord,
@@ -17,12 +18,22 @@ from documents.records import (
     TemplateRecord,
     UserRecord,
 )
+from documents.snapshots import SnapshotCursor, SnapshotRecord
 from documents.tables import CodeRecord, FactChunk, UserChunk
 
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
-KEPT: tuple[type[Document], ...] = (LogEntry, Commit, Head)
+NAMESPACE_EXISTS = 48
+
+KEPT: tuple[type[Document], ...] = (
+    LogEntry,
+    Commit,
+    Head,
+    Import,
+    SnapshotRecord,
+    SnapshotCursor,
+)
 PROJECTED: tuple[type[Document], ...] = (
     EventRecord,
     BlockRecord,
@@ -63,8 +74,7 @@ class Projection:
         """Create the collections with their indexes, where they do not exist."""
         for model in PROJECTED:
             collection = self._collection(model)
-            if collection.name not in await self._database.list_collection_names():
-                await self._database.create_collection(collection.name)
+            await _create(self._database, collection.name)
             indexes = getattr(model.Settings, "indexes", [])
             if indexes:
                 await collection.create_indexes(indexes)
@@ -79,8 +89,7 @@ async def prepare(database: Database) -> Head:
     """Bind the documents to the database, create what is missing, and return the head."""
     await init_beanie(database=database, document_models=list(KEPT))
     for model in KEPT:
-        if model.Settings.name not in await database.list_collection_names():
-            await database.create_collection(model.Settings.name)
+        await _create(database, model.Settings.name)
     head = await Head.get("head")
     if head is None:
         head = Head()
@@ -90,4 +99,31 @@ async def prepare(database: Database) -> Head:
         head = await Head.get("head")
     assert head is not None  # noqa: S101  # just written; nothing deletes it
     await Projection(database, head.generation).create()
+    await _drop_stale(database)
     return head
+
+
+async def _drop_stale(database: Database) -> None:
+    """Drop the collections of generations that no head names: rebuilt ones, and torn rebuilds."""
+    heads = database[Head.Settings.name].find({}, {"generation": 1})
+    named = {head["generation"] async for head in heads}
+    for name in await database.list_collection_names():
+        kind, _, generation = name.rpartition("_")
+        if kind in _PROJECTED_NAMES and int(generation) not in named:
+            await database[name].drop()
+
+
+_PROJECTED_NAMES = {model.Settings.name for model in PROJECTED}
+
+
+async def _create(database: Database, name: str) -> None:
+    """Create a collection if it is not there: a transaction of MongoDB cannot."""
+    if name in await database.list_collection_names():
+        return
+    try:
+        await database.create_collection(name)
+    except CollectionInvalid:
+        pass  # another process that starts now was first
+    except OperationFailure as failure:
+        if failure.code != NAMESPACE_EXISTS:
+            raise

@@ -17,7 +17,7 @@ class FactChunk(Document):
 
     id: int  # type: ignore[assignment]  # Beanie: any type
     changed: int
-    """The position at which it was written last."""
+    """The position at which it was written last; negative if a rebuild wrote it."""
     low: int
     """The earliest instant that a row of it tells of, in milliseconds since 1970, UTC."""
     high: int
@@ -42,7 +42,7 @@ class UserChunk(Document):
 
     id: int  # type: ignore[assignment]  # Beanie: any type
     changed: int
-    """The position at which it was written last."""
+    """The position at which it was written last; negative if a rebuild wrote it."""
     rows: bytes
 
     class Settings:

@@ -15,13 +15,11 @@ from resolvers.inputs import (
 )
 from services import trends
 from services.access import Right
-from services.activity import ActivityConnection, Page
 from services.analytics import AggregatedAnalytics
 from services.answers import TimeZone
 from services.catalogue import MetricName
 from services.community import CommunityMetrics
 from services.distribution import BadgeDistribution
-from services.events import EventType
 from services.issuance import IssuanceMetrics
 from services.live import AnalyticsUpdate
 from services.status import ServiceStatus
@@ -118,31 +116,6 @@ async def trend(
     info.context.require(Right.READ)
     asked = question(range, where, timezone, week_start, compare_to)
     return await info.context.analytics.trend(asked, metric.value, granularity)
-
-
-async def activity(
-    info: Info,
-    first: Annotated[
-        int | None, strawberry.argument(description="The first n entries, 1 to 100; by default 20.")
-    ] = None,
-    after: Annotated[
-        str | None, strawberry.argument(description="Only what follows this cursor.")
-    ] = None,
-    last: Annotated[
-        int | None, strawberry.argument(description="The last n entries, 1 to 100.")
-    ] = None,
-    before: Annotated[
-        str | None, strawberry.argument(description="Only what precedes this cursor.")
-    ] = None,
-    types: Annotated[
-        list[EventType] | None,
-        strawberry.argument(description="Only events of these types; without it, of all."),
-    ] = None,
-) -> ActivityConnection | None:
-    """What happened and stands, the newest first."""
-    info.context.require(Right.READ)
-    page = Page.of(first, after, last, before)
-    return await info.context.analytics.activity(page, types or [])
 
 
 async def status(info: Info) -> ServiceStatus:

@@ -9,6 +9,7 @@ from services.access import Right
 from services.analytics import Analytics
 from services.errors import AnalyticsError
 from services.intake import Intake
+from services.snapshots import Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,7 @@ class Context:
 
     analytics: Analytics
     intake: Intake
+    snapshots: Snapshots
     rights: frozenset[Right]
 
     def require(self, right: Right) -> None:

@@ -5,10 +5,11 @@ from typing import Annotated
 import strawberry
 
 from resolvers.context import Info
-from resolvers.inputs import IngestEventsInput, event
+from resolvers.inputs import IngestEventsInput, RecordSnapshotInput, event, milliseconds
 from services.access import Right
 from services.answers import Position
 from services.intake import IngestEventsPayload
+from services.snapshots import RecordSnapshotPayload
 
 
 async def ingest_events(
@@ -23,3 +24,16 @@ async def ingest_events(
     return await info.context.intake.accept(
         events, Position(info.context.analytics.updates.position)
     )
+
+
+async def record_snapshot(
+    info: Info,
+    input: Annotated[RecordSnapshotInput, strawberry.argument(description="Which snapshot.")],
+) -> RecordSnapshotPayload:
+    """Record the snapshot of a closed bucket, again if it is there: its revision rises.
+
+    Needs a token with the right to ingest.
+    """
+    info.context.require(Right.INGEST)
+    at = None if input.at is None else milliseconds(input.at)
+    return await info.context.snapshots.record(input.period, at)

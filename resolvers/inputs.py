@@ -6,11 +6,15 @@ from typing import Annotated, Any
 
 import strawberry
 
+from services import people
 from services.analytics import Question
 from services.answers import TimeZone
 from services.errors import AnalyticsError
 from services.events import EventType
 from services.figures import Where
+from services.people import LifecycleState
+from services.retention import RetentionMode
+from services.snapshots import SnapshotPeriod
 from services.window import (
     Between,
     Comparison,
@@ -77,7 +81,7 @@ class WhereInput:
     communities: list[strawberry.ID] | None = _input("Ids of communities.", None)
     issuers: list[str] | None = _input("Addresses of issuers.", None)
     categories: list[str] | None = _input("Names of categories, as `key` of a slice.", None)
-    levels: list[int] | None = _input("Numbers of levels.", None)
+    levels: list[str] | None = _input("Numbers of levels, as `key` of a slice.", None)
     badges: list[strawberry.ID] | None = _input("Ids of kinds of badges: their templates.", None)
 
 
@@ -99,6 +103,103 @@ WeekStartArgument = Annotated[
 CompareArgument = Annotated[
     CompareInput | None,
     strawberry.argument(description="What to compare with; without it, nothing."),
+]
+
+
+@strawberry.input(description="An hour of the week by the local clock.")
+class HourOfWeekInput:
+    weekday: Weekday | None = _input("The day; without it, any.", None)
+    hour: int | None = _input("The hour of the day, 0 to 23; without it, any.", None)
+
+
+@strawberry.input(description="Users by the badges that they hold, of those that are meant.")
+class HoldingInput:
+    least: int = _input("At least so many.")
+    most: int | None = _input("At most so many; without it, any number.", None)
+
+
+@strawberry.input(description="Users of one cohort, or of one cell of it.")
+class CohortInput:
+    by: Granularity = _input("The bucket in which they joined: MONTH, WEEK or DAY.")
+    start: datetime = _input("An instant in that bucket.")
+    offset: int | None = _input(
+        "Only those retained so many buckets later; without it, the whole cohort.", None
+    )
+    mode: RetentionMode = _input("When a user counts as retained.", RetentionMode.BOUNDED)
+
+
+@strawberry.input(description="Users in one state of the lifecycle.")
+class LifecycleInput:
+    by: Granularity = _input("The length of the bucket.")
+    start: datetime = _input("An instant in the bucket.")
+    state: LifecycleState = _input("The state.")
+
+
+@strawberry.input(description="A group of users: exactly one of its fields.", one_of=True)
+class PeopleInput:
+    joined: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who joined in the range: true."
+    )
+    active: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who received a badge in the range: true."
+    )
+    waiting: strawberry.Maybe[bool] = strawberry.field(
+        description="Those who joined in the range and have no badge that stands: true."
+    )
+    holding: strawberry.Maybe[HoldingInput] = strawberry.field(
+        description="Those who hold so many badges."
+    )
+    member_of: strawberry.Maybe[strawberry.ID] = strawberry.field(
+        description="The members of the community with this id."
+    )
+    cohort: strawberry.Maybe[CohortInput] = strawberry.field(
+        description="Those of a cohort, or of a cell of it."
+    )
+    lifecycle: strawberry.Maybe[LifecycleInput] = strawberry.field(
+        description="Those in a state of the lifecycle."
+    )
+
+
+def group(given: PeopleInput | None) -> people.Group | None:
+    """Return the group of users that is asked for."""
+    if given is None:
+        return None
+    flags: dict[str, people.Group] = {
+        "joined": people.Joined(),
+        "active": people.Active(),
+        "waiting": people.Waiting(),
+    }
+    for name, found in flags.items():
+        chosen = getattr(given, name)
+        if chosen:
+            if not chosen.value:
+                raise AnalyticsError("BAD_USER_INPUT", f"`{name}` is true, or left out.")
+            return found
+    if given.holding:
+        return people.Holding(given.holding.value.least, given.holding.value.most)
+    if given.member_of:
+        return people.MemberOf(given.member_of.value)
+    if given.cohort:
+        cohort = given.cohort.value
+        start = milliseconds(cohort.start)
+        return people.InCohort(cohort.by, start, cohort.offset, cohort.mode)
+    if given.lifecycle:
+        state = given.lifecycle.value
+        return people.InState(state.by, milliseconds(state.start), state.state)
+    raise AnalyticsError("BAD_USER_INPUT", "A group of users is exactly one of its fields.")
+
+
+FirstArgument = Annotated[
+    int | None, strawberry.argument(description="The first n entries, 1 to 100; by default 20.")
+]
+AfterArgument = Annotated[
+    str | None, strawberry.argument(description="Only what follows this cursor.")
+]
+LastArgument = Annotated[
+    int | None, strawberry.argument(description="The last n entries, 1 to 100.")
+]
+BeforeArgument = Annotated[
+    str | None, strawberry.argument(description="Only what precedes this cursor.")
 ]
 
 
@@ -262,6 +363,14 @@ class EventInput:
 @strawberry.input(description="Events to be ingested.")
 class IngestEventsInput:
     events: list[EventInput] = _input("Up to 1,000 events, taken in their order.")
+
+
+@strawberry.input(description="Which snapshot is to be recorded.")
+class RecordSnapshotInput:
+    period: SnapshotPeriod = _input("How long the bucket is.")
+    at: datetime | None = _input(
+        "An instant in the bucket, which must have ended; without it, the last one that has.", None
+    )
 
 
 _RENAMED = {"occurred_at": "at", "id": "client_id", "recipient": "user", "owner": "user"} | {

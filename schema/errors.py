@@ -22,6 +22,7 @@ from typing import cast
 
 import strawberry
 from graphql import GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 
@@ -108,6 +109,8 @@ def _unparsed(error: GraphQLSyntaxError) -> dict[str, object]:
 def _is_bad_input(error: GraphQLError) -> bool:
     # graphql-core refuses variables before execution (nodes, no path) and arguments during it.
     # An exception of a subscription's generator comes with neither and must not pass for one.
+    if isinstance(error, StrawberryInputCoercionError):
+        return True
     if error.path is None:
         return error.nodes is not None
     return error.message.startswith("Argument '")

@@ -9,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
 import schema.types  # noqa: F401  # lends the types that the resolvers answer with
-from resolvers import analytics, ingest, live
+from resolvers import analytics, ingest, lists, live
 from schema.errors import Schema
 from schema.limits import Limits, guard
 from services.answers import Position, TimeZone
@@ -27,7 +27,13 @@ class Query:
     users = _field(analytics.users)
     distribution = _field(analytics.distribution)
     trends = _field(analytics.trend)
-    activity = _field(analytics.activity)
+    activity = _field(lists.activity)
+    badges = _field(lists.badges)
+    people = _field(lists.people)
+    communities = _field(lists.communities)
+    templates = _field(lists.templates)
+    events = _field(lists.events)
+    snapshots = _field(lists.snapshots)
     status = _field(analytics.status)
     metric_definitions = _field(analytics.metric_definitions)
 
@@ -35,6 +41,7 @@ class Query:
 @strawberry.type(description="What can be changed.")
 class Mutation:
     ingest_events = _field(ingest.ingest_events)
+    record_snapshot = _field(ingest.record_snapshot)
 
 
 @strawberry.type(description="What can be listened to.")

@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from services.answers import Position, instant
-from services.errors import AnalyticsError
 from services.events import EventType
+from services.facts import badge_entity
+from services.paging import Page, PageInfo, bad_page
 from services.reading import Reading
-
-MAX_PAGE = 100
-DEFAULT_PAGE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,20 +47,6 @@ class ActivityEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageInfo:
-    """Where a page lies in its connection."""
-
-    has_next_page: bool
-    """Whether entries follow the last one of this page."""
-    has_previous_page: bool
-    """Whether entries precede the first one of this page."""
-    start_cursor: str | None
-    """The cursor of the first entry; null on an empty page."""
-    end_cursor: str | None
-    """The cursor of the last entry; null on an empty page."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ActivityEdge:
     """An entry and its place."""
 
@@ -87,38 +71,27 @@ class ActivityConnection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
-    """Which part of a connection is asked for: the first n after, or the last n before, a place."""
+class Told:
+    """Whose events are meant; of everybody and everything if neither is given."""
 
-    size: int
-    backward: bool
-    cursor: tuple[int, str] | None
-    """The time and the identity of the entry beside which the page lies."""
-
-    @classmethod
-    def of(
-        cls, first: int | None, after: str | None, last: int | None, before: str | None
-    ) -> "Page":
-        """Check the arguments of a connection. Raises `AnalyticsError` with code BAD_PAGE."""
-        if first is not None and last is not None:
-            raise _bad_page("Ask for the first or the last entries, not both.")
-        if (first is not None and before) or (last is not None and after) or (after and before):
-            raise _bad_page("Ask for `first` with `after`, or for `last` with `before`.")
-        backward = last is not None or (first is None and before is not None)
-        size = last if last is not None else DEFAULT_PAGE if first is None else first
-        if not 1 <= size <= MAX_PAGE:
-            raise _bad_page(f"A page has 1 to {MAX_PAGE} entries.", minimum=1, maximum=MAX_PAGE)
-        cursor = before if backward else after
-        return cls(size=size, backward=backward, cursor=_parsed(cursor) if cursor else None)
+    user: str | None = None
+    badge: str | None = None
 
 
-async def answer(reading: Reading, page: Page, types: Sequence[EventType]) -> ActivityConnection:
-    """Return a page. Its cost grows with its size alone."""
+async def answer(
+    reading: Reading, page: Page, types: Sequence[EventType], told: Told
+) -> ActivityConnection:
+    """Return a page. Its cost grows with its size, and with the events of the user or the badge."""
     query: dict[str, Any] = {"live": True}
     if types:
         query["type"] = {"$in": sorted(types)}
+    if told.user is not None:
+        query["user"] = told.user
+    if told.badge is not None:
+        query["entity"] = badge_entity(told.badge)
+    counted = await _count(reading, types, told, {**query})
     if page.cursor is not None:
-        at, id_ = page.cursor
+        at, id_ = _parsed(page.cursor)
         side = "$gt" if page.backward else "$lt"
         query["$or"] = [{"at": {side: at}}, {"at": at, "_id": {side: id_}}]
         query["at"] = {f"{side}e": at}
@@ -133,7 +106,6 @@ async def answer(reading: Reading, page: Page, types: Sequence[EventType]) -> Ac
     if page.backward:
         rows.reverse()
     edges = [ActivityEdge(cursor=_cursor(row), node=_entry(row)) for row in rows]
-    counted = await reading.totals("events", list(types or EventType))
     return ActivityConnection(
         position=Position(reading.head.position),
         edges=edges,
@@ -143,8 +115,16 @@ async def answer(reading: Reading, page: Page, types: Sequence[EventType]) -> Ac
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=edges[-1].cursor if edges else None,
         ),
-        total_count=sum(counted),
+        total_count=counted,
     )
+
+
+async def _count(
+    reading: Reading, types: Sequence[EventType], told: Told, query: dict[str, Any]
+) -> int:
+    if told == Told():
+        return sum(await reading.totals("events", list(types or EventType)))
+    return len(await reading.find(reading.projection.events, query, {"_id": 1}))
 
 
 def _entry(row: dict[str, Any]) -> ActivityEntry:
@@ -193,11 +173,7 @@ def _parsed(cursor: str) -> tuple[int, str]:
         )
         instant = int(at)
     except (ValueError, binascii.Error) as error:
-        raise _bad_page("This is no cursor of this connection.") from error
+        raise bad_page("This is no cursor of this connection.") from error
     if abs(instant) >= 1 << 53:
-        raise _bad_page("This is no cursor of this connection.")
+        raise bad_page("This is no cursor of this connection.")
     return instant, id_
-
-
-def _bad_page(message: str, **details: object) -> AnalyticsError:
-    return AnalyticsError("BAD_PAGE", message, **details)

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 
 from documents.log import Commit
 from documents.projection import Database
-from services import activity, status, trends
+from services import activity, badges, directory, people, status, trends
 from services.answers import Names, instant
 from services.cache import AnswerCache
 from services.catalogue import METRICS
@@ -22,6 +22,7 @@ from services.events import EventType
 from services.figures import Where, matched
 from services.issuance import IssuanceMetrics
 from services.overview import Overview
+from services.paging import Page
 from services.reading import Reader, Reading
 from services.updates import Updates
 from services.users import UserMetrics
@@ -154,11 +155,49 @@ class Analytics:
         return found
 
     async def activity(
-        self, page: activity.Page, types: Sequence[EventType]
+        self, page: Page, types: Sequence[EventType], told: activity.Told
     ) -> activity.ActivityConnection:
         """Return a page of what happened."""
-        key = ("activity", page, tuple(sorted(types)))
-        return await self._kept(key, lambda at: activity.answer(at, page, types))
+        key = ("activity", page, tuple(sorted(types)), told)
+        return await self._kept(key, lambda at: activity.answer(at, page, types, told))
+
+    async def badges(
+        self, question: Question, asked: badges.BadgesAsked, page: Page
+    ) -> badges.IssuedBadgeConnection:
+        """Return a page of issued badges."""
+        view = await self.view(question)
+        return await _listed(view, f"{asked}{page}", lambda: badges.badges(view, asked, page))
+
+    async def people(
+        self, question: Question, group: people.Group | None, order: people.PersonOrder, page: Page
+    ) -> people.PersonConnection:
+        """Return a page of users."""
+        view = await self.view(question)
+        key = f"people{group}{order}{page}"
+        return await _listed(view, key, lambda: people.people(view, group, order, page))
+
+    async def communities(
+        self,
+        question: Question,
+        is_deactivated: bool | None,  # an argument of the API
+        order: directory.CommunityOrder,
+        page: Page,
+    ) -> directory.CommunityConnection:
+        """Return a page of communities."""
+        view = await self.view(question)
+        return await _listed(
+            view,
+            f"communities{is_deactivated}{order}{page}",
+            lambda: directory.community_list(view, is_deactivated, order, page),
+        )
+
+    async def templates(
+        self, question: Question, order: directory.TemplateOrder, page: Page
+    ) -> directory.TemplateConnection:
+        """Return a page of kinds of badges."""
+        view = await self.view(question)
+        key = f"templates{order}{page}"
+        return await _listed(view, key, lambda: directory.template_list(view, order, page))
 
     async def status(self) -> status.ServiceStatus:
         """Return where the service is, as of now."""
@@ -177,6 +216,11 @@ class Analytics:
     async def _kept(self, key: Hashable, compute: Callable[[Reading], Awaitable[T]]) -> T:
         at = await self.reading()
         return await self._cache.get(f"{_place(at)}{key}", lambda: _available(compute(at)))
+
+
+async def _listed(view: View, name: str, compute: Callable[[], Awaitable[T]]) -> T:
+    found: T = await view.keep(name, compute)
+    return found
 
 
 def _place(at: Reading) -> str:

@@ -12,8 +12,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from services.cells import NO_KEY
@@ -52,6 +54,10 @@ class CounterFigures:
         return (await self._reading.users_ever("users"))[0]
 
     async def breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
+        key = "breakdown", dimension, range_
+        return {**await self._reading.once(key, lambda: self._breakdown(dimension, range_))}
+
+    async def _breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
         reading, series = self._reading, f"issued.{dimension}"
         if range_ is None:
             found = await reading.find(
@@ -116,6 +122,9 @@ class CounterFigures:
         counted = await self._reading.totals("users.held", HELD_BINS)
         return dict(zip(HELD_BINS, counted, strict=True))
 
+    async def held_by(self) -> NDArray[np.int64]:
+        return (await self._reading.columns.users())["held"].astype(np.int64)
+
     async def engaged(self, ends: Sequence[int]) -> list[int]:
         rows = (await self._reading.columns.facts()).rows
         return engaged(rows[rows["kind"] == BADGE], ends)
@@ -157,11 +166,16 @@ class CounterFigures:
 
     async def _facts(self, ranges: Sequence[Range]) -> Rows:
         """Return the badges issued in some ranges that do not overlap."""
-        found = [np.zeros(0, FACT)]
-        for start, end in _merged(ranges):
-            rows = (await self._reading.columns.facts(start, end)).rows
-            found.append(rows[(rows["kind"] == BADGE) & within(rows["at"], start, end)])
-        return np.concatenate(found)
+        once = self._reading.once
+        found = [
+            await once(("facts", each), partial(self._issued, each)) for each in _merged(ranges)
+        ]
+        return np.concatenate([np.zeros(0, FACT), *found])
+
+    async def _issued(self, range_: Range) -> Rows:
+        rows = (await self._reading.columns.facts(*range_)).rows
+        chosen: Rows = rows[(rows["kind"] == BADGE) & within(rows["at"], *range_)]
+        return chosen
 
 
 def _of_month(cell: Cell, month: int, parts: Cover) -> int:

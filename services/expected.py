@@ -4,9 +4,11 @@ Written for being plainly right. Each class has a method for each figure of the 
 it bears, and computes it from lists. `services.verify` and the tests hold the answers to it.
 """
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from math import comb
 from typing import Any
 
@@ -53,6 +55,10 @@ Span = tuple[int, int]
 UNKNOWN = "-"
 
 
+def _at(badge: Issued) -> int:
+    return badge.at
+
+
 class Chosen:
     """What a filter leaves of the truth."""
 
@@ -66,11 +72,14 @@ class Chosen:
         }
         given = {name: keys for name, keys in dimensions.items() if keys}
         self.truth = truth
-        self.badges: list[Issued] = [
-            badge
-            for badge in truth.badges
-            if all((getattr(badge, name) or UNKNOWN) in keys for name, keys in given.items())
-        ]
+        self.badges: list[Issued] = sorted(
+            (
+                badge
+                for badge in truth.badges
+                if all((getattr(badge, name) or UNKNOWN) in keys for name, keys in given.items())
+            ),
+            key=_at,
+        )
         self.users: dict[str, Person] = truth.users
         self.communities: list[Founded] = list(truth.communities.values())
         self.members = truth.members
@@ -85,7 +94,8 @@ class Chosen:
 
     def issued(self, span: Span) -> list[Issued]:
         """Return the badges issued in a span."""
-        return [badge for badge in self.badges if span[0] <= badge.at < span[1]]
+        low, high = (bisect_left(self.badges, bound, key=_at) for bound in span)
+        return self.badges[low:high]
 
     def active(self, span: Span) -> set[str]:
         """Return the users who received a badge in a span."""
@@ -97,9 +107,10 @@ class Chosen:
         counted.update(badge.user for badge in self.badges if badge.revoked is None)
         return counted
 
+    @cache  # noqa: B019  # it lives as long as the one question
     def instants(self, series: str) -> list[int]:
-        """Return when what a series counts happened."""
-        return {
+        """Return when what a series counts happened, in order."""
+        found: list[int] = {
             "issued": lambda: [badge.at for badge in self.badges],
             "revoked": lambda: [b.revoked for b in self.badges if b.revoked is not None],
             "lost": lambda: [badge.at for badge in self.badges if badge.revoked is not None],
@@ -110,10 +121,12 @@ class Chosen:
             ],
             "members": lambda: [at for _, _, at in self.members],
         }[series]()
+        return sorted(found)
 
     def count(self, series: str, span: Span) -> int:
         """Count what happened in a span."""
-        return sum(span[0] <= at < span[1] for at in self.instants(series))
+        low, high = (bisect_left(self.instants(series), bound) for bound in span)
+        return high - low
 
 
 class Expected:

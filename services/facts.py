@@ -105,8 +105,7 @@ def entity_of(event: Event) -> str:
     """
     kind = event["type"]
     if kind.startswith("badge_"):
-        badge = event["badge"]
-        return f"badge:{len(badge):02d}:{badge}"
+        return badge_entity(event["badge"])
     if kind == EventType.MEMBER_ADDED:
         return f"member:{event['community']}:{event['user']}"
     if kind == EventType.USER_JOINED:
@@ -114,6 +113,11 @@ def entity_of(event: Event) -> str:
     name = "template" if kind == EventType.TEMPLATE_REGISTERED else "community"
     key = event["template"] if name == "template" else event["community"]
     return f"{name}:{len(key):02d}:{key}"
+
+
+def badge_entity(badge: str) -> str:
+    """Return the key of a badge."""
+    return f"badge:{len(badge):02d}:{badge}"
 
 
 def order(record: Record) -> tuple[int, int, int, str]:

@@ -101,6 +101,9 @@ class Figures(Protocol):
     async def held(self) -> dict[str, int]:
         """Return how many users hold how many badges, by bin of `HELD_BINS`."""
 
+    async def held_by(self) -> NDArray[np.int64]:
+        """Return how many of the badges that are meant each user holds, by ordinal."""
+
     async def engaged(self, ends: Sequence[int]) -> list[int]:
         """Return how many users held a badge at each of some instants."""
 
@@ -202,5 +205,5 @@ def by_key(rows: Rows, dimension: str, reading: Reading) -> dict[str, int]:
     }
 
 
-def bitmap(ordinals: Ordinals) -> BitMap:
+def bitmap(ordinals: NDArray[np.integer]) -> BitMap:
     return BitMap(array("I", ordinals.astype(np.uint32).tobytes()))

@@ -96,11 +96,14 @@ class TableFigures:
         codes = (self._reading.codes.code("community", community) for community in communities)
         return [int((rows["community"] == code).sum()) for code in codes]
 
-    async def held(self) -> dict[str, int]:
+    async def held_by(self) -> NDArray[np.int64]:
         facts = await self._facts()
         held = facts.badges["user"][facts.badges["end"] == NEVER]
-        counted = np.bincount(held, minlength=int(facts.everyone.max(initial=0)) + 1)
-        bins = np.searchsorted(BIN_STARTS, counted[facts.everyone], side="right") - 1
+        return np.bincount(held, minlength=self._reading.head.users)
+
+    async def held(self) -> dict[str, int]:
+        everyone, held = (await self._facts()).everyone, await self.held_by()
+        bins = np.searchsorted(BIN_STARTS, held[everyone], side="right") - 1
         return dict(zip(HELD_BINS, np.bincount(bins, minlength=6).tolist(), strict=True))
 
     async def engaged(self, ends: Sequence[int]) -> list[int]:

@@ -63,7 +63,9 @@ class IngestEventsPayload:
     """The position when the call was answered; the events become visible at a later one."""
 
 
-class _Rejected(Exception):
+class Rejected(Exception):
+    """An event that will not do; `code` is for programs, the message for people."""
+
     def __init__(self, code: RejectionCode, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -95,8 +97,8 @@ class Intake:
         rejected: list[Rejection] = []
         for index, event in enumerate(events):
             try:
-                taken.append(self._checked(event))
-            except _Rejected as refusal:
+                taken.append(checked(event, self._network))
+            except Rejected as refusal:
                 rejected.append(Rejection(index=index, code=refusal.code, message=str(refusal)))
         if not taken:
             return IngestEventsPayload(
@@ -110,22 +112,27 @@ class Intake:
             position=position,
         )
 
-    def _checked(self, event: Mapping[str, Any]) -> Event:
-        known = {name: value for name, value in event.items() if value is not None}
-        client_id = known.pop("client_id", None)
-        for name, value in known.items():
-            _check(name, value)
-        if client_id is not None:
-            _check("id", client_id)
-        at = known.setdefault("at", milliseconds())
-        if not EARLIEST <= at <= milliseconds() + LEEWAY_MS:
-            raise _Rejected(
-                RejectionCode.TIME_OUT_OF_REACH,
-                "`occurredAt` lies between 2021-01-01 and a day from now.",
-            )
-        known["type"] = str(EventType(known["type"]))
-        known["id"] = identity("api", self._network, client_id or secrets.token_hex(16))
-        return cast("Event", known)
+
+def checked(event: Mapping[str, Any], network: str) -> Event:
+    """Return an event with its identity, which `client_id` makes the same every time.
+
+    Raises `Rejected`.
+    """
+    known = {name: value for name, value in event.items() if value is not None}
+    client_id = known.pop("client_id", None)
+    for name, value in known.items():
+        _check(name, value)
+    if client_id is not None:
+        _check("id", client_id)
+    at = known.setdefault("at", milliseconds())
+    if not EARLIEST <= at <= milliseconds() + LEEWAY_MS:
+        raise Rejected(
+            RejectionCode.TIME_OUT_OF_REACH,
+            "`occurredAt` lies between 2021-01-01 and a day from now.",
+        )
+    known["type"] = str(EventType(known["type"]))
+    known["id"] = identity("api", network, client_id or secrets.token_hex(16))
+    return cast("Event", known)
 
 
 def check_enabled(enabled: bool) -> None:
@@ -139,12 +146,12 @@ def check_enabled(enabled: bool) -> None:
 def _check(name: str, value: object) -> None:
     if name in ("category", "level"):
         if not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
-            raise _Rejected(RejectionCode.BAD_NUMBER, f"`{name}` is 0 to {MAX_NUMBER}.")
+            raise Rejected(RejectionCode.BAD_NUMBER, f"`{name}` is 0 to {MAX_NUMBER}.")
     elif name == "name":
         if not 1 <= len(str(value)) <= _MAX_NAME:
-            raise _Rejected(RejectionCode.BAD_NAME, f"A name has 1 to {_MAX_NAME} characters.")
+            raise Rejected(RejectionCode.BAD_NAME, f"A name has 1 to {_MAX_NAME} characters.")
     elif name not in ("at", "hard", "type") and not _IDENTIFIER.fullmatch(str(value)):
-        raise _Rejected(
+        raise Rejected(
             RejectionCode.BAD_ID,
             f"`{name}` has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -",
         )

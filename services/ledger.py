@@ -5,7 +5,10 @@ The transaction moves the head from position n to n + 1 or fails, so of two comm
 succeeds, and what it read cannot have changed under it.
 """
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -17,6 +20,9 @@ from services.cells import Operation
 from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+LIVE, REBUILT = "head", "rebuild"
+"""The `_id` of the head that answers, and of the one that a rebuild moves."""
 
 
 class Fenced(Exception):
@@ -35,18 +41,20 @@ class Committed:
 class Ledger:
     """The committer of one generation of projections."""
 
-    def __init__(self, database: Database, *, head: str = "head") -> None:
+    def __init__(self, database: Database, *, head: str = LIVE) -> None:
         self._database = database
         self._log = database[LogEntry.Settings.name]
         self._heads = database[Head.Settings.name]
         self._commits = database[Commit.Settings.name]
         self._head_id = head
+        self._turn = asyncio.Lock()
         self._head: Head | None = None
         self._workspace: Workspace | None = None
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
-        head = await self._current()
+        async with self._turn:
+            head = await self._current()
         rows = await self._log.aggregate(
             [
                 {"$match": {"_id": {"$gt": head.sequence}}},
@@ -67,10 +75,45 @@ class Ledger:
         Return None if nothing waits. Raises `PyMongoError` if the database is away: nothing is
         committed then, or everything; call again.
         """
-        try:
+        async with self._turn, self._forgetting():
             return await self._commit(limit)
+
+    async def record(
+        self, reason: str, writes: Sequence[tuple[Collection, list[Operation]]]
+    ) -> Committed:
+        """Write to collections that are kept, as a commit of its own that contains no events.
+
+        Raises `PyMongoError` if the database is away.
+        """
+        async with self._turn, self._forgetting():
+            while True:
+                head = await self._current()
+                moved = head.model_copy(update={"position": head.position + 1})
+                commit = {
+                    "_id": moved.position,
+                    "at": int(time() * 1000),
+                    "reason": reason,
+                    "families": [],
+                    "counts": {},
+                    "undone": 0,
+                    "since": None,
+                    "first_sequence": head.sequence + 1,
+                    "last_sequence": head.sequence,
+                }
+                try:
+                    await self._write(head.position, moved, commit, writes)
+                except Fenced:
+                    self._head = None
+                    continue
+                self._head = moved
+                return Committed(position=moved.position, events=0)
+
+    @asynccontextmanager
+    async def _forgetting(self) -> AsyncIterator[None]:
+        """Forget the head on an error: what is in memory may be ahead of what is stored."""
+        try:
+            yield
         except BaseException:
-            # What is in memory may be ahead of what is stored.
             self._head = None
             raise
 
@@ -84,7 +127,9 @@ class Ledger:
         await batch.work_out(entries)
         moved = self._moved(head, batch, entries, self._workspace)
         commit = self._record(head, moved, batch, entries)
-        operations = [*batch.operations(), *self._workspace.operations(moved.position)]
+        # The rows of a rebuild must not pass for those of a later position of the first head.
+        changed = moved.position if self._head_id == LIVE else -moved.position
+        operations = [*batch.operations(), *self._workspace.operations(changed)]
         try:
             await self._write(head.position, moved, commit, operations)
         except Fenced:
@@ -160,7 +205,7 @@ class Ledger:
         position: int,
         moved: Head,
         commit: dict[str, Any],
-        writes: list[tuple[Collection, list[Operation]]],
+        writes: Sequence[tuple[Collection, list[Operation]]],
     ) -> None:
         async def transaction(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
             # The head comes first, so that a committer that has lost learns it at once.
@@ -171,7 +216,7 @@ class Ledger:
             )
             if result.matched_count != 1:
                 raise Fenced
-            if self._head_id == "head":
+            if self._head_id == LIVE:
                 await self._commits.insert_one(commit, session=session)
             for collection, operations in writes:
                 if operations:

@@ -28,6 +28,8 @@ class UpdateReason(StrEnum):
     """Events were committed."""
     REORG = "REORG"
     """The chain was reorganised: something that stood was undone, or came back."""
+    SNAPSHOT = "SNAPSHOT"
+    """Snapshots were recorded or revised; no figure moved."""
     REBUILD = "REBUILD"
     """Everything was derived again from the log."""
 
@@ -79,11 +81,9 @@ async def updates(
     """
     _check(analytics, after, min_interval_ms)
     loop = asyncio.get_running_loop()
-    wanted = set(families or MetricFamily)
     reading = await analytics.reading()
-    seen = reading.head.position
-    since = seen if after is None else after
-    yield await _update(analytics, reading, since, first=True)
+    told = seen = reading.head.position
+    yield await _update(analytics, reading, seen if after is None else after, first=True)
     while True:
         sent = loop.time()
         await analytics.updates.beyond(seen)
@@ -91,10 +91,23 @@ async def updates(
         reading = await analytics.reading()
         if reading.head.position <= seen:
             continue
-        update = await _update(analytics, reading, seen, first=False)
+        # Since the last one that was sent: what was passed over is merged into this one.
+        update = await _update(analytics, reading, told, first=False)
         seen = update.position
-        if wanted.intersection(update.families):
+        if _concerns(update, families):
+            told = seen
             yield update
+
+
+def _concerns(update: AnalyticsUpdate, families: Sequence[MetricFamily]) -> bool:
+    """Return whether an update moves one of the families; by default, whether it moves anything.
+
+    A reorganisation may replace every event and leave every figure as it was.
+    """
+    if families:
+        return not set(families).isdisjoint(update.families)
+    moves = update.families or update.events or update.undone
+    return bool(moves) or update.reason is UpdateReason.SNAPSHOT
 
 
 def _check(analytics: Analytics, after: int | None, min_interval_ms: int) -> None:
@@ -122,7 +135,7 @@ async def _update(
     reason = UpdateReason.CURRENT if first else _reason(commits)
     counts: Counter[str] = Counter()
     for commit in commits:
-        counts.update(commit.counts)
+        counts.update({kind: count for kind, count in commit.counts.items() if count})
     moved = {family for commit in commits for family in commit.families}
     committed = reading.head.committed
     return AnalyticsUpdate(
@@ -140,7 +153,7 @@ async def _update(
 
 def _reason(commits: Sequence[Commit]) -> UpdateReason:
     reasons = {commit.reason for commit in commits}
-    for reason in (UpdateReason.REBUILD, UpdateReason.REORG):
+    for reason in (UpdateReason.REBUILD, UpdateReason.REORG, UpdateReason.BATCH):
         if reason in reasons:
             return reason
-    return UpdateReason.BATCH
+    return UpdateReason.SNAPSHOT

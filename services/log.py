@@ -7,11 +7,13 @@ numbers again. Waiting deliveries are written together, so that a disk flush ser
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
-from typing import Any
+from typing import Any, TypeAlias
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from documents.log import LogEntry
@@ -19,12 +21,16 @@ from documents.projection import Database
 from services.errors import AnalyticsError
 from services.events import Block, Delivery, Event
 
+Session: TypeAlias = AsyncIOMotorClientSession
+
 logger = logging.getLogger(__name__)
 
 ENTRY_EVENTS = 20_000
 """Events that one document of the log holds at most; at 300 bytes each a third of the limit."""
 GROUP_EVENTS = 40_000
 """Events that are written together at most."""
+TRANSACTION_SECONDS = 15
+"""How long a transaction is tried; Motor's own two minutes are more than a Chainhook waits."""
 DUPLICATE_KEY = 11000
 
 
@@ -76,14 +82,15 @@ class Log:
         Raises `LogUnavailable`.
         """
         documents = list(_entries(delivery, source))
-        events = sum(document["size"] for document in documents)
         if len(documents) > 1:
-            await self._append_together(documents)
-            return Receipt(accepted=events, refused=dict(delivery.refused))
+            return await self.accept_all([delivery], source)
         document = documents[0]
         duplicates = len(delivery.events) - len(document.get("events", ()))
         while not await self._append(document):
-            duplicates += await self._drop_known(document)
+            try:
+                duplicates += await self._drop_known([document])
+            except PyMongoError as error:
+                raise LogUnavailable from error
             if not document["size"]:
                 break
         return Receipt(
@@ -153,48 +160,86 @@ class Log:
             self._last = newest["_id"] if newest else 0
         return self._last + 1
 
-    async def _append_together(self, documents: list[dict[str, Any]]) -> None:
-        """Store the entries of one delivery, all or none."""
+    async def accept_all(
+        self,
+        deliveries: Sequence[Delivery],
+        source: str,
+        alongside: Callable[[Session, Receipt], Awaitable[None]] | None = None,
+    ) -> Receipt:
+        """Store deliveries in their order, all or none; `alongside` writes with them.
 
-        async def write(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
+        It is given the session of the transaction, and is called again if that has to begin anew.
+
+        Raises `LogUnavailable`, and what `alongside` raises.
+        """
+
+        async def write(session: Session) -> Receipt:
+            documents = [entry for each in deliveries for entry in _entries(each, source)]
+            duplicates = sum(len(each.events) for each in deliveries)
+            duplicates -= sum(len(document.get("events", ())) for document in documents)
+            duplicates += await self._drop_known(documents, session)
+            documents = [each for each in documents if each["size"] or "client_ids" not in each]
             newest = await self._collection.find_one(
                 {}, {"_id": 1}, sort=[("_id", -1)], session=session
             )
             for number, document in enumerate(documents, (newest["_id"] if newest else 0) + 1):
                 document["_id"] = number
-            await self._collection.insert_many(documents, session=session)
+            if documents:
+                await self._collection.insert_many(documents, session=session)
+            receipt = Receipt(
+                accepted=sum(document["size"] for document in documents),
+                duplicates=duplicates,
+                refused=_total(each.refused for each in deliveries),
+            )
+            if alongside is not None:
+                await alongside(session, receipt)
+            return receipt
 
         try:
-            async with await self._database.client.start_session() as session:
-                for attempt in range(5):
-                    try:
-                        await session.with_transaction(write)
-                        break
-                    except BulkWriteError as error:
-                        if attempt == 4 or error.details["writeErrors"][0]["code"] != DUPLICATE_KEY:  # noqa: PLR2004  # the last of the five
-                            raise
-        except PyMongoError as error:
-            logger.exception("The log could not be written")
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                return await self._together(write)
+        except (PyMongoError, TimeoutError) as error:
+            logger.warning("The log could not be written: %r", error)
             raise LogUnavailable from error
         finally:
             self._last = None
-        self.arrived.set()
+            self.arrived.set()
 
-    async def _drop_known(self, document: dict[str, Any]) -> int:
-        """Drop the events that the log has already; return how many."""
-        ids = document["client_ids"]
-        known: set[str] = set()
-        try:
-            found = self._collection.find({"client_ids": {"$in": ids}}, {"client_ids": 1})
-            async for entry in found:
-                known.update(entry["client_ids"])
-        except PyMongoError as error:
-            raise LogUnavailable from error
-        events = [event for event in document["events"] if event["id"] not in known]
-        document["events"] = events
-        document["client_ids"] = [event["id"] for event in events]
-        document["size"] = len(events)
-        return len(ids) - len(events)
+    async def _together(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
+        """Run a transaction, again if another writer has taken its numbers or its client ids."""
+        async with await self._database.client.start_session() as session:
+            for _ in range(4):
+                try:
+                    return await session.with_transaction(write)
+                except BulkWriteError as error:
+                    if error.details["writeErrors"][0]["code"] != DUPLICATE_KEY:
+                        raise
+            return await session.with_transaction(write)
+
+    async def _drop_known(
+        self, documents: Sequence[dict[str, Any]], session: Session | None = None
+    ) -> int:
+        """Drop the events of no block that the log or an earlier document has; return how many."""
+        typed = [document for document in documents if "client_ids" in document]
+        ids = [each for document in typed for each in document["client_ids"]]
+        found = self._collection.find(
+            {"client_ids": {"$in": ids}}, {"client_ids": 1}, session=session
+        )
+        known = {each async for entry in found for each in entry["client_ids"]}
+        for document in typed:
+            events = [event for event in document["events"] if event["id"] not in known]
+            document["size"] -= len(document["events"]) - len(events)
+            document["events"] = events
+            document["client_ids"] = [event["id"] for event in events]
+            known.update(document["client_ids"])
+        return len(ids) - sum(len(document["events"]) for document in typed)
+
+
+def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
 
 
 def _entries(delivery: Delivery, source: str) -> Iterator[dict[str, Any]]:

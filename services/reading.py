@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import PyMongoError
@@ -31,9 +31,12 @@ SNAPSHOT_SECONDS = 60.0
 """How long a snapshot is used; the server keeps snapshots for 300 s."""
 LINGER_SECONDS = 30.0
 """How long a snapshot that has been replaced stays open for those who still use it."""
+KEPT_READS = 100
+"""How many larger reads a reading keeps."""
 KEPT_CELLS = 20_000
 """How many cells of one kind a reading keeps."""
 
+T = TypeVar("T")
 Range = tuple[int, int]
 """A half-open range of instants, whole quarter hours."""
 Cell = dict[str, Any]
@@ -89,6 +92,7 @@ class Reading:
         self.codes = codes
         self.filtered: dict[Any, Any] = {}
         """The figures of the filters used last, which hold their facts; `View` keeps it."""
+        self._once: dict[Hashable, asyncio.Task[Any]] = {}
         self._turn = asyncio.Lock()
         self._counted = {
             level: self._cells(level, ("n", "parts"))
@@ -101,6 +105,16 @@ class Reading:
         self.columns = Columns(
             self.find, chunks, projection.fact_chunks, projection.user_chunks, head.users
         )
+
+    async def once(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what is read under a key, reading it for the first who asks; others wait."""
+        task = self._once.get(key)
+        if task is None or (task.done() and task.exception() is not None):
+            if len(self._once) >= KEPT_READS:
+                del self._once[next(iter(self._once))]
+            task = self._once[key] = asyncio.create_task(read())
+        found: T = await asyncio.shield(task)
+        return found
 
     # Counters
 

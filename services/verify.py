@@ -1,6 +1,6 @@
 """Verifying: every figure that is kept against a recount of the log, and where they differ."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from math import isclose
 from typing import Any
@@ -15,6 +15,7 @@ from services.errors import AnalyticsError
 from services.figures import Where
 from services.issuance import IssuanceMetrics
 from services.overview import Overview
+from services.reading import Reading
 from services.recount import Truth, recount
 from services.trends import trend
 from services.users import UserMetrics
@@ -40,53 +41,89 @@ class Difference:
     expected: object
 
     def __str__(self) -> str:
-        return f"{self.path}: kept {self.kept!r}, the log says {self.expected!r}"
+        return f"{self.path}: kept {_cut(self.kept)}, the log says {_cut(self.expected)}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the service answers to one question."""
+
+    view: View
+    answers: Mapping[str, Mapping[str, object]]
+    """The figures of each answer, by their names."""
+    trends: Mapping[tuple[str, Granularity], object]
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_SHOWN = 200
+"""Characters of a value that are shown."""
 
 
 async def verify(
-    database: Database, analytics: Analytics, tell: Callable[[str, int], None]
+    database: Database, analytics: Analytics, tell: Callable[[int, int], None]
 ) -> list[Difference]:
-    """Recount everything; return every difference. `tell` is told what is done and how far it is.
+    """Recount everything; return every difference. `tell` is told how many steps of how many.
 
     About the position that is the latest at the start; what is committed meanwhile is not seen.
     """
     reading = await analytics.reading()
-    truth = await recount(database, reading.head.sequence, lambda n: tell("entries read", n))
+    # The answers come first: a snapshot of the database does not last as long as a recount may.
+    kept = [
+        await answered(await analytics.view(question, reading), (Granularity.MONTH,))
+        for question in await _questions(analytics, reading)
+    ]
+    last = reading.head.sequence
+    truth = await recount(database, last, lambda n: tell(n, last + len(kept)))
     found = []
-    for number, question in enumerate(_questions(truth)):
-        tell("questions asked", number + 1)
-        found += await check(await analytics.view(question, reading), truth)
+    for number, each in enumerate(kept):
+        found += list(differing(each, truth))
+        tell(last + number + 1, last + len(kept))
     return found
 
 
-def _questions(truth: Truth) -> Iterator[Question]:
+async def _questions(analytics: Analytics, reading: Reading) -> list[Question]:
     """Return what together touches every counter and table."""
-    yield Question()
-    yield Question(range=Last(45, Granularity.DAY), zone="Asia/Kolkata")
-    yield Question(range=Last(3, Granularity.MONTH), compared=Comparison.PREVIOUS_PERIOD)
-    if truth.badges:
-        badge = truth.badges[len(truth.badges) // 2]
-        yield Question(where=Where(categories=(badge.category or expected.UNKNOWN,)))
-        yield Question(where=Where(issuers=(badge.issuer or expected.UNKNOWN,)))
+    everything = (await analytics.view(Question(), reading)).figures
+    categories = await everything.top("category", None, 1)
+    issuers = await everything.top("issuer", None, 1)
+    return [
+        Question(),
+        Question(range=Last(45, Granularity.DAY), zone="Asia/Kolkata"),
+        Question(range=Last(3, Granularity.MONTH), compared=Comparison.PREVIOUS_PERIOD),
+        *(Question(where=Where(categories=(key,))) for key, _ in categories),
+        *(Question(where=Where(issuers=(key,))) for key, _ in issuers),
+    ]
 
 
-async def check(view: View, truth: Truth) -> list[Difference]:
-    """Return where the answers to one question are not those of brute force."""
+async def answered(view: View, granularities: Sequence[Granularity]) -> Kept:
+    """Return every answer to one question, and every trend."""
+    return Kept(
+        view,
+        {answer.__name__: await collect(answer(view=view)) for answer in ANSWERS},
+        {
+            (name, granularity): await _refusable(trend(view, name, granularity))
+            for name in METRICS
+            for granularity in granularities
+        },
+    )
+
+
+def differing(kept: Kept, truth: Truth) -> Iterator[Difference]:
+    """Yield where the answers to one question are not those of brute force."""
+    view, asked = kept.view, _spoken(kept.view)
     chosen = expected.Chosen(truth, view.where)
-    asked = _spoken(view)
-    found: list[Difference] = []
-    for answer in ANSWERS:
-        answered = await collect(answer(view=view))
-        counterpart = next(each for each in expected.FAMILIES if each.__name__ == answer.__name__)
+    for counterpart in expected.FAMILIES:
+        name = counterpart.__name__
         wanted = expected.figures(counterpart(chosen, view))
-        found += differences(answered, wanted, f"{asked} {answer.__name__}")
-    for name in METRICS:
-        for granularity in (Granularity.DAY, Granularity.MONTH):
-            kept = await refusable(trend(view, name, granularity))
-            series = _brute(chosen, view, name, granularity)
-            points = getattr(kept, "points", kept)
-            found += differences(points, series, f"{asked} trends {name} by {granularity}")
-    return found
+        yield from differences(kept.answers[name], wanted, f"{asked} {name}")
+    for (name, granularity), found in kept.trends.items():
+        path = f"{asked} trends {name} by {granularity}"
+        wanted_points = _brute(chosen, view, name, granularity)
+        yield from differences(getattr(found, "points", found), wanted_points, path)
 
 
 def _brute(chosen: expected.Chosen, view: View, name: str, granularity: Granularity) -> object:
@@ -96,8 +133,7 @@ def _brute(chosen: expected.Chosen, view: View, name: str, granularity: Granular
         return refusal.code
 
 
-async def refusable(answer: Awaitable[object]) -> object:
-    """Return an answer, or the code with which it is refused."""
+async def _refusable(answer: Awaitable[object]) -> object:
     try:
         return await answer
     except AnalyticsError as refusal:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, update_wrapper
-from inspect import iscoroutinefunction
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from services.answers import Names, Position, ResolvedRange, SeriesPoint, instant, resolved
@@ -245,7 +244,11 @@ def figure(
         return found
 
     update_wrapper(kept, compute)
+    kept.__dict__[_FIGURE] = True
     return kept
+
+
+_FIGURE = "is_figure"
 
 
 async def collect(answer: Answer) -> dict[str, Any]:
@@ -253,11 +256,7 @@ async def collect(answer: Answer) -> dict[str, Any]:
 
     A figure that is refused, such as a series that is too long, gives the code of the refusal.
     """
-    names = [
-        name
-        for name, method in vars(type(answer)).items()
-        if not name.startswith("_") and iscoroutinefunction(method)
-    ]
+    names = [name for name, method in vars(type(answer)).items() if hasattr(method, _FIGURE)]
     found = await gather(*(getattr(answer, name)() for name in names), return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException) and not isinstance(each, AnalyticsError):

@@ -7,7 +7,7 @@ named in `__all__`; other code imports it from here.
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, StrEnum
@@ -59,6 +59,7 @@ __all__ = [
     "cover",
     "day_index",
     "days_in_month_index",
+    "hour_of_the_week",
     "hours_of_the_week",
     "last_buckets",
     "month_index",
@@ -258,19 +259,27 @@ def hours_of_the_week(
     """
     counted: Counter[tuple[int, int]] = Counter()
     occurred: Counter[tuple[int, int]] = Counter()
-    offsets = list(window.calendar.offsets(window.start, window.end))
-    starts = [start for start, _, _ in offsets]
-    for atom, n in quarter_hours.items():
-        _, _, offset = offsets[bisect(starts, atom * ATOM_MS) - 1]
-        counted[_hour_of_the_week(atom, offset)] += n
+    places = hour_of_the_week(window.calendar, list(quarter_hours))
+    for place, n in zip(places, quarter_hours.values(), strict=True):
+        counted[place] += n
     now = _atom_end(window.now)
-    for start, end, offset in offsets:
+    for start, end, offset in window.calendar.offsets(window.start, window.end):
         first, last = start // ATOM_MS, min(end, now) // ATOM_MS
         weeks, rest = divmod(max(0, last - first), _ATOMS_A_WEEK)
         for atom in range(first, first + (_ATOMS_A_WEEK if weeks else rest)):
             whole = weeks + (atom - first < rest)
             occurred[_hour_of_the_week(atom, offset)] += whole
     return counted, {place: n / 4 for place, n in occurred.items()}
+
+
+def hour_of_the_week(calendar: Calendar, atoms: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the (weekday, hour) that the local clock shows at quarter hours since 1970."""
+    low, high = min(atoms, default=0), max(atoms, default=0)
+    offsets = list(calendar.offsets(low * ATOM_MS, (high + 1) * ATOM_MS))
+    starts = [start for start, _, _ in offsets]
+    return [
+        _hour_of_the_week(atom, offsets[bisect(starts, atom * ATOM_MS) - 1][2]) for atom in atoms
+    ]
 
 
 def _hour_of_the_week(atom: int, offset: int) -> tuple[int, int]:

@@ -1,12 +1,16 @@
-"""Runs `passportx` in a process of its own, as an operator does, and waits for facts about it."""
+"""Runs `passportx` and mongod as processes of their own, and waits for facts about them."""
 
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
+
+from documents.embedded import find_mongod
 
 T = TypeVar("T")
 
@@ -122,3 +126,33 @@ async def run(
     finally:
         if passportx.process.returncode is None:
             passportx.process.kill()
+
+
+@asynccontextmanager
+async def mongod(directory: Path, *flags: str) -> AsyncIterator[str]:
+    """Run a mongod that is not ours, and yield its address once it listens."""
+    port = free_port()
+    paths = ("--dbpath", str(directory), "--logpath", str(directory / "mongod.log"))
+    address = ("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket")
+    process = await asyncio.create_subprocess_exec(
+        find_mongod(), *paths, *address, *flags, stdout=asyncio.subprocess.DEVNULL
+    )
+
+    async def listens() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        await until(listens)
+        yield f"127.0.0.1:{port}"
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port

@@ -9,6 +9,7 @@ from services.cache import AnswerCache
 from services.ledger import Ledger
 from services.log import Log
 from services.reading import Reader
+from services.snapshots import Snapshots
 from services.updates import Updates
 
 CATEGORIES = dict(
@@ -41,6 +42,7 @@ class Services:
     updates: Updates
     analytics: Analytics
     clock: Clock
+    snapshots: Snapshots
 
     @classmethod
     async def on(cls, database: Database, now: int) -> "Services":
@@ -51,7 +53,9 @@ class Services:
         cache = AnswerCache(ttl_seconds=300)
         analytics = Analytics(database, reader, updates, cache, NAMES, clock)
         await updates.learn(await reader.position())
-        return cls(database, Log(database), Ledger(database), reader, updates, analytics, clock)
+        ledger = Ledger(database)
+        snapshots = Snapshots(database, analytics, ledger, updates, clock)
+        return cls(database, Log(database), ledger, reader, updates, analytics, clock, snapshots)
 
     async def commit(self, limit: int = 1000) -> None:
         """Commit everything that waits, in batches."""

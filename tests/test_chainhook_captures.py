@@ -137,12 +137,12 @@ def check(delivery: Delivery) -> None:
 
 
 @given(documents)
-def test_any_json_is_parsed(document: Any) -> None:  # noqa: ANN401 any JSON
+def test_any_json_is_parsed(document: Any) -> None:
     """Nothing raises."""
     check(parse(document, CONTRACTS))
 
 
-def paths(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 any JSON
+def paths(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the way to every value inside `document`."""
     inner: Any = ()
     if isinstance(document, dict):
@@ -198,7 +198,7 @@ def test_any_value_may_be_anything(name: str) -> None:
     st.sampled_from(deliveries),
     st.lists(st.tuples(st.integers(0, 10**6), st.none() | documents), min_size=1, max_size=4),
 )
-def test_damaged_deliveries_are_parsed(delivery: Any, damages: list[tuple[int, Any]]) -> None:  # noqa: ANN401 any JSON
+def test_damaged_deliveries_are_parsed(delivery: Any, damages: list[tuple[int, Any]]) -> None:
     """With several values dropped, or replaced by something else."""
     damaged = orjson.loads(orjson.dumps(delivery))
     for choice, replacement in damages:

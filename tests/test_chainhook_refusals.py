@@ -128,7 +128,7 @@ def test_a_devnet_is_delivered_as_a_testnet_too(network: str) -> None:
 
 
 @pytest.mark.parametrize("payload", [None, 5, "apply", [], {}, {"event": 5}, {"event": {}}])
-def test_unknown_payloads_are_refused(payload: Any) -> None:  # noqa: ANN401 any JSON
+def test_unknown_payloads_are_refused(payload: Any) -> None:
     """None of them is an outage."""
     assert parse(payload, CONTRACTS) == Delivery([], [], (), {Refusal.UNKNOWN_SHAPE: 1})
 
@@ -154,7 +154,7 @@ def test_unknown_blocks_and_transactions_are_refused() -> None:
         ("regtest", DEPLOYER, "badge-issuer"),
     ],
 )
-def test_contracts_that_cannot_exist_are_refused(network: Any, deployer: str, name: str) -> None:  # noqa: ANN401 wrong on purpose
+def test_contracts_that_cannot_exist_are_refused(network: Any, deployer: str, name: str) -> None:
     """A mistyped setting would look like a chain without badges."""
     with pytest.raises(ValueError, match=r"is not|not one of"):
         Contracts.of(network, deployer, badge_issuer=name)

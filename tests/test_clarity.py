@@ -207,7 +207,7 @@ def test_principals_lose_their_quote() -> None:
 @pytest.mark.parametrize(
     "value", [2**128, -(2**127) - 1, "\ud800", Principal("ST"), {"": 1}, {"é": 1}, {"a" * 129: 1}]
 )
-def test_what_clarity_cannot_hold_is_not_encoded(value: Any) -> None:  # noqa: ANN401 wrong on purpose
+def test_what_clarity_cannot_hold_is_not_encoded(value: Any) -> None:
     """The encoder refuses as the decoder does."""
     with pytest.raises(ClarityError):
         encode(value)

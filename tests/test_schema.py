@@ -36,7 +36,9 @@ async def test_an_enum_argument_reaches_the_service_as_a_member_of_its_enum(
 ) -> None:
     asked: list[object] = []
 
-    async def trend(question: Any, metric: str, granularity: Granularity) -> None:  # noqa: ANN401  # the spy takes what comes
+    async def trend(
+        question: Any, metric: str, granularity: Granularity
+    ) -> None:  # the spy takes what comes
         asked.extend([metric, granularity, question.range, question.week_start])
 
     context = SimpleNamespace(analytics=SimpleNamespace(trend=trend), require=lambda _: None)

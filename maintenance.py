@@ -1,0 +1,64 @@
+"""Rebuilding and verifying a database, beside a running service or without one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+from pymongo.errors import PyMongoError
+
+from app import Service, access, opened
+from progress import telling
+from services import rebuild as rebuilding
+from services import verify as verifying
+from settings import Settings
+
+
+class MaintenanceFailed(Exception):
+    """The work cannot go on; the message is one sentence with the mend."""
+
+
+async def rebuild(settings: Settings) -> None:
+    """Derive everything again from the log. Raises `DatabaseError` and `MaintenanceFailed`."""
+    async with _service(settings) as service:
+        with telling("rebuild", "log entries") as tell:
+            limit = settings.backlog_batch_size
+            position = await rebuilding.rebuild(service.database, limit, tell)
+    click.echo(f"Rebuilt; the new figures answer from position {position} on.")
+
+
+async def verify(settings: Settings) -> bool:
+    """Recount everything and print the differences; return whether there is none.
+
+    Raises `DatabaseError` and `MaintenanceFailed`.
+    """
+    async with _service(settings) as service:
+        await service.updates.learn(await service.reader.position())
+        with telling("verify", "steps") as tell:
+            found = await verifying.verify(service.database, service.analytics, tell)
+    for difference in found:
+        click.echo(str(difference))
+    position = service.updates.position
+    if found:
+        click.echo(
+            f"{len(found):,} figures differ from the log at position {position}: "
+            "`passportx rebuild` derives them again.",
+            err=True,
+        )
+    else:
+        click.echo(f"Every figure is what the log says, at position {position}.")
+    return not found
+
+
+@asynccontextmanager
+async def _service(settings: Settings) -> AsyncIterator[Service]:
+    try:
+        async with opened(settings, join=True) as database:
+            service = Service(settings, database, access(settings, None))
+            try:
+                yield service
+            finally:
+                await service.reader.close()
+    except PyMongoError as error:
+        raise MaintenanceFailed(
+            f"The database is away ({error}): run the same command again."
+        ) from error

@@ -1,0 +1,188 @@
+"""Badges one by one: the list behind every number of badges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.activity import BlockReference
+from services.answers import Badge, Position, instant
+from services.columns import FactRows, within
+from services.community import Community, communities
+from services.figures import matched, matching
+from services.paging import Page, PageInfo, cut
+from services.standings import kinds
+from services.tables import NEVER
+from services.view import View
+from services.window import ATOM_MS, Weekday, hour_of_the_week
+
+
+class BadgeOrder(StrEnum):
+    """How issued badges are sorted."""
+
+    NEWEST = "NEWEST"
+    """The ones issued last first."""
+    OLDEST = "OLDEST"
+    """The ones issued first first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedBadge:
+    """A badge that was issued and stands."""
+
+    id: str
+    """Its id on the chain, or the one that the API was given."""
+    badge: Badge | None
+    """The kind of badge; null if the issue named no template."""
+    recipient: str
+    """The principal who received it."""
+    issuer: str | None
+    """The principal who issued it."""
+    category: str | None
+    """The name of its current category."""
+    level: int | None
+    """Its current level."""
+    community: Community | None
+    """The community that it belongs to."""
+    issued_at: datetime
+    """When it was issued."""
+    revoked_at: datetime | None
+    """When it was revoked; null if it is held."""
+    is_burned: bool
+    """Whether a revocation burned it."""
+    block: BlockReference | None
+    """The block of its issue; null for one that came through the API."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedBadgeEdge:
+    """An issued badge and its place."""
+
+    cursor: str
+    """Pass it as `after` or `before` to go on from here."""
+    node: IssuedBadge
+    """The badge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedBadgeConnection:
+    """A page of issued badges."""
+
+    position: Position
+    """The position at which all of this was true."""
+    edges: list[IssuedBadgeEdge]
+    """The badges of this page."""
+    page_info: PageInfo
+    """Where this page lies."""
+    total_count: int
+    """How many badges there are in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadgesAsked:
+    """Which issued badges are meant, beside the window and the filter."""
+
+    order: BadgeOrder = BadgeOrder.NEWEST
+    recipient: str | None = None
+    """Only those of this user."""
+    is_revoked: bool | None = None
+    """Only those that are revoked, or only those that are held."""
+    weekday: Weekday | None = None
+    """Only those issued on this day of the week, by the local clock."""
+    hour: int | None = None
+    """Only those issued in this hour of the day, by the local clock."""
+
+
+async def badges(view: View, asked: BadgesAsked, page: Page) -> IssuedBadgeConnection:
+    """Return a page of the badges issued in the window. Raises BAD_PAGE."""
+    found = await chosen(view, asked)
+    at = found.rows["at"].astype(np.int64)
+    sign = -1 if asked.order is BadgeOrder.NEWEST else 1
+    part = cut(page, sign * at, sign * found.numbers)
+    nodes = await _nodes(view, [int(found.numbers[place]) for place in part.places])
+    return IssuedBadgeConnection(
+        position=Position(view.reading.head.position),
+        edges=[
+            IssuedBadgeEdge(cursor=cursor, node=node)
+            for cursor, node in zip(part.cursors, nodes, strict=True)
+        ],
+        page_info=part.info,
+        total_count=len(at),
+    )
+
+
+async def chosen(view: View, asked: BadgesAsked) -> FactRows:
+    """Return the rows of the badges that are meant."""
+    low, high = view.range or (None, None)
+    found = await view.reading.columns.facts(low, high)
+    wanted = matching(found.rows, matched(view.reading, view.where))
+    if view.range is not None:
+        wanted &= within(found.rows["at"], *view.range)
+    if asked.is_revoked is not None:
+        wanted &= (found.rows["end"] != NEVER) == asked.is_revoked
+    if asked.recipient is not None:
+        wanted &= found.rows["user"] == await _ordinal(view, asked.recipient)
+    found = found.only(wanted)
+    if asked.weekday is not None or asked.hour is not None:
+        found = found.only(_in_the_hour(view, asked, found.rows["at"]))
+    return found
+
+
+async def _ordinal(view: View, user: str) -> int:
+    reading = view.reading
+    rows = await reading.find(reading.projection.users, {"_id": user})
+    return rows[0]["ordinal"] if rows else -1
+
+
+def _in_the_hour(view: View, asked: BadgesAsked, instants: NDArray[np.int64]) -> NDArray[np.bool_]:
+    calendar = view.window.calendar
+    atoms, places = np.unique(instants // ATOM_MS, return_inverse=True)
+    if not len(atoms):
+        return np.zeros(0, np.bool_)
+    clocks = hour_of_the_week(calendar, atoms.tolist())
+    right = np.array(
+        [
+            asked.weekday in (None, weekday) and asked.hour in (None, hour)
+            for weekday, hour in clocks
+        ]
+    )
+    return right[places]
+
+
+async def _nodes(view: View, numbers: Sequence[int]) -> list[IssuedBadge]:
+    reading = view.reading
+    rows = await reading.find(reading.projection.events, {"row": {"$in": list(numbers)}})
+    by_number = {row["row"]: row for row in rows}
+    records = [by_number[number] for number in numbers]
+    templates = list({row["template"] for row in records if row.get("template")})
+    named = list({row["facts"]["community"] for row in records if row["facts"]["community"]})
+    of_kind = dict(zip(templates, await kinds(view, templates), strict=True))
+    of_id = dict(zip(named, await communities(view, named), strict=True))
+    return [
+        _node(view, row, of_kind.get(row.get("template")), of_id.get(row["facts"]["community"]))
+        for row in records
+    ]
+
+
+def _node(
+    view: View, row: dict[str, Any], kind: Badge | None, community: Community | None
+) -> IssuedBadge:
+    facts, height = row["facts"], row.get("height")
+    category, revoked = facts["category"], facts["revoked"]
+    return IssuedBadge(
+        id=row["badge"],
+        badge=kind,
+        recipient=row["user"],
+        issuer=row.get("issuer"),
+        category=None if category is None else view.names.category(str(category)),
+        level=facts["level"],
+        community=community,
+        issued_at=instant(row["at"]),
+        revoked_at=None if revoked is None else instant(revoked),
+        is_burned=facts["hard"],
+        block=None if height is None else BlockReference(height=height, hash=row["block"]),
+    )

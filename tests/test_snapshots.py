@@ -1,0 +1,166 @@
+"""Snapshots of closed buckets: recorded once, caught up, and revised when their figures change."""
+
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from documents.projection import Database
+from documents.snapshots import SnapshotRecord
+from services import expected
+from services.analytics import Question
+from services.catalogue import METRICS
+from services.events import Delivery, Event
+from services.figures import Where
+from services.live import UpdateReason, updates
+from services.paging import Page
+from services.recount import recount
+from services.snapshots import GRANULARITIES, SnapshotPeriod, SnapshotProblem
+from services.verify import differences
+from services.window import DAY_MS, HOUR_MS, Bucket, Calendar, Granularity
+from tests.histories import NOW, History
+from tests.services import Services
+from tests.test_ledger import HISTORIES, UNSHRUNK, empty
+
+ALL = Page(size=100, backward=False, cursor=None)
+
+
+def issued(number: int, at: int) -> Event:
+    return Event(
+        id=f"{number:032x}", type="badge_issued", at=at, badge=f"b-{number}", user=f"u-{number % 3}"
+    )
+
+
+async def stored() -> dict[str, SnapshotRecord]:
+    """Return all snapshots by their ids."""
+    return {each.id: each for each in await SnapshotRecord.find_all().to_list()}
+
+
+@settings(max_examples=max(2, HISTORIES // 3), phases=UNSHRUNK)
+@given(seed=st.integers(0, 2**32))
+async def test_snapshots_are_what_the_log_says_whenever_they_were_recorded(
+    mongo_url: str, seed: int
+) -> None:
+    """Over random histories with reorganisations, ticks at any moment and a clock that moves."""
+    random, history = Random(seed), History(seed)  # noqa: S311  # a story needs no secrecy
+    async with empty(mongo_url) as database:
+        services = await Services.on(database, NOW - 20 * DAY_MS)
+        for delivery in history.deliveries():
+            await services.log.accept(delivery, "chainhook")
+            services.clock.now = min(NOW, services.clock.now + random.randrange(DAY_MS))
+            if random.random() < 0.2:
+                await services.commit(random.choice([5, 50]))
+                await services.snapshots.tick()
+        await services.commit()
+        services.clock.now = NOW
+        await services.snapshots.tick()
+        truth = await recount(database, 1 << 60)
+        view = await services.analytics.view(Question())
+        chosen, found = expected.Chosen(truth, Where()), await stored()
+        for snapshot in random.sample(sorted(found), k=min(12, len(found))):
+            record = found[snapshot]
+            granularity = GRANULARITIES[SnapshotPeriod(record.period)]
+            bucket = Bucket(record.start, record.end)
+            wanted = {
+                name: expected.measured(chosen, view, name, bucket, granularity) for name in METRICS
+            }
+            assert not list(differences(record.values, wanted, snapshot))
+        for period, granularity in GRANULARITIES.items():
+            end = Calendar().floor(NOW, granularity)
+            assert f"{period.value}|{Calendar().back(NOW, 1, granularity)}" in found
+            assert f"{period.value}|{end}" not in found, "an open bucket"
+        await services.reader.close()
+
+
+async def test_a_bucket_is_recorded_once_however_often_the_scheduler_looks(
+    database: Database,
+) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 3 * HOUR_MS)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    before = await stored()
+    await services.snapshots.tick()
+    assert await stored() == before
+    assert {each.revision for each in before.values()} == {1}
+
+
+async def test_what_was_missed_is_caught_up(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 30 * HOUR_MS)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    services.clock.now += 5 * HOUR_MS
+    await services.snapshots.tick()
+    found = await services.snapshots.page(SnapshotPeriod.HOURLY, Question(), ALL)
+    starts = [edge.node.start for edge in found.edges]
+    assert starts == sorted(starts, reverse=True)
+    assert found.total_count == 30 + 5
+    assert {(a - b).total_seconds() for a, b in pairwise(starts)} == {3600}
+
+
+async def test_an_event_of_the_past_revises_the_snapshots_from_its_bucket_on(
+    database: Database,
+) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 50 * HOUR_MS)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    late = NOW - 10 * HOUR_MS
+    await services.log.accept(Delivery(events=[issued(2, late)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    for record in (await stored()).values():
+        assert record.revision == (2 if record.end > late else 1), record.id
+        assert record.values["TOTAL_BADGES_ISSUED"] == (2 if record.end > late else 1)
+
+
+async def test_recording_on_demand_renews_and_refuses_what_is_open(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    empty_ = await services.snapshots.record(SnapshotPeriod.DAILY, None)
+    assert empty_.problem is SnapshotProblem.BEFORE_THE_FIRST_EVENT
+    await services.log.accept(Delivery(events=[issued(1, NOW - 2 * DAY_MS)]), "api")
+    await services.commit()
+    for revision in (1, 2):
+        payload = await services.snapshots.record(SnapshotPeriod.DAILY, NOW - 2 * DAY_MS)
+        assert payload.snapshot is not None
+        assert payload.snapshot.revision == revision
+        values = {each.metric.name: each.value for each in payload.snapshot.figures}
+        assert values["BADGES_ISSUED"] == 1
+        assert values.keys() == METRICS.keys()
+    refused = await services.snapshots.record(SnapshotPeriod.DAILY, NOW)
+    assert refused.problem is SnapshotProblem.BUCKET_NOT_ENDED
+    assert refused.snapshot is None
+
+
+async def test_subscribers_are_told_of_a_snapshot(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 2 * DAY_MS)]), "api")
+    await services.commit()
+    stream = updates(services.analytics, after=None, families=[], min_interval_ms=0)
+    current = await anext(stream)
+    await services.snapshots.record(SnapshotPeriod.DAILY, NOW - 2 * DAY_MS)
+    update = await anext(stream)
+    assert (update.position, update.reason) == (current.position + 1, UpdateReason.SNAPSHOT)
+    assert update.families == []
+    await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_a_page_of_snapshots_goes_on_at_its_cursor(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 12 * HOUR_MS)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    everything = await services.snapshots.page(SnapshotPeriod.HOURLY, Question(), ALL)
+    first = await services.snapshots.page(
+        SnapshotPeriod.HOURLY, Question(), Page(size=5, backward=False, cursor=None)
+    )
+    second = await services.snapshots.page(
+        SnapshotPeriod.HOURLY,
+        Question(),
+        Page(size=5, backward=False, cursor=first.page_info.end_cursor),
+    )
+    assert [*first.edges, *second.edges] == everything.edges[:10]
+    assert first.page_info.has_next_page
+    assert Granularity.HOUR is GRANULARITIES[SnapshotPeriod.HOURLY]
