@@ -1,5 +1,6 @@
 """The composition root: makes every part and hands each what it needs."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from documents.abandoned import end_abandoned_transactions
 from documents.connection import checking, connect
 from documents.projection import Database, prepare
 from ingest import webhook
@@ -23,6 +25,7 @@ from metrics import MeasuredLedger, Metrics, RequestTimer
 from resolvers.context import Context
 from schema import http, websocket
 from schema.limits import Limits as OperationLimits
+from schema.rest import rest_routes
 from schema.schema import build, sdl
 from schema.transport import Connections, Transport
 from services import figures, intake, live, paging, users, view, window
@@ -85,6 +88,7 @@ class Service:
     async def start(self) -> None:
         """Begin to commit and to tell of it."""
         await self.updates.start()
+        self._sweeping = asyncio.create_task(end_abandoned_transactions(self.database.client))
         if self._settings.enabled:
             self.processor.start()
             self.snapshots.start()
@@ -94,6 +98,8 @@ class Service:
         if self._settings.enabled:
             await self.snapshots.stop()
             await self.processor.stop()
+        self._sweeping.cancel()
+        await asyncio.gather(self._sweeping, return_exceptions=True)
         await self.updates.stop()
         await self.reader.close()
 
@@ -224,6 +230,7 @@ def application(settings: Settings, service: Service) -> Starlette:
 
     routes = [
         *http.graphql_routes(transport, dist=DIST),
+        *rest_routes(service.context),
         Route("/webhooks/chainhook", hook.__call__, methods=["POST"]),
         Route("/schema.graphql", schema_file),
         Route("/healthz", service.health),

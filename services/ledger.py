@@ -7,7 +7,7 @@ succeeds, and what it read cannot have changed under it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import time
@@ -224,5 +224,9 @@ class Ledger:
                 if operations:
                     await collection.bulk_write(operations, ordered=False, session=session)
 
+        await self._transact(transaction)
+
+    async def _transact(self, write: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        """Do all that `write` does with the session that it is given, or nothing of it."""
         async with await self._database.client.start_session() as session:
-            await session.with_transaction(transaction)
+            await session.with_transaction(write)

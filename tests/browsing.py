@@ -56,7 +56,7 @@ def _missing(reason: str) -> NoReturn:
 
 
 @asynccontextmanager
-async def visit(browser: Browser, url: str, **context: Any) -> AsyncIterator[Visit]:  # noqa: ANN401  # what Playwright takes
+async def visit(browser: Browser, url: str, **context: Any) -> AsyncIterator[Visit]:
     """Open a page; `context` is for `browser.new_context`: the window, the colour scheme."""
     async with await browser.new_context(**context) as opened:
         page = await opened.new_page()

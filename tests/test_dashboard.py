@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, Request, expect
+from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from app import DIST
 from documents.connection import Database
@@ -57,12 +57,12 @@ async def ingest(service: Running, *events: dict[str, Any]) -> None:
     await service.settled()
 
 
-def card(page: Page, label: str) -> Any:  # noqa: ANN401  # a locator
+def card(page: Page, label: str) -> Locator:
     """Return the figure of a card of the overview."""
     return page.locator(".card", has=page.get_by_text(label, exact=True)).locator(".figure")
 
 
-def panel(page: Page, title: str) -> Any:  # noqa: ANN401  # a locator
+def panel(page: Page, title: str) -> Locator:
     """Return a panel by its title."""
     return page.get_by_role("region", name=title, exact=True)
 

@@ -1,3 +1,4 @@
+import { memo, useSyncExternalStore } from 'react';
 import { Controls } from './components/Controls';
 import { FilterChips } from './components/FilterChips';
 import { Gate } from './components/Gate';
@@ -6,13 +7,12 @@ import { Notices } from './components/Notices';
 import { ServiceStatus } from './components/ServiceStatus';
 import { Welcome } from './components/Welcome';
 import { graphql } from './generated';
-import { useAnalyticsUpdates } from './hooks/useAnalyticsUpdates';
 import { useQuery } from './hooks/useQuery';
 import { useService } from './hooks/useService';
 import { useView } from './hooks/useView';
 import { days } from './lib/format';
 import { comparedWith, questionOf, rangeTitle, type View } from './lib/view';
-import { PANELS } from './panels';
+import { PANELS, type PanelProps } from './panels';
 
 const QUERY = graphql(`
   query Dashboard($range: RangeInput, $timezone: TimeZone!) {
@@ -33,16 +33,20 @@ const FAMILIES = ['ISSUANCE', 'COMMUNITY', 'USERS', 'DISTRIBUTION'] as const;
 export function Dashboard() {
   const { view, complaints, change } = useView();
   const { updates } = useService();
-  const { connection } = useAnalyticsUpdates();
+  // Not the connection itself: it changes with each update, the page as a whole does not.
+  const isRefused = useSyncExternalStore(
+    updates.watch,
+    () => updates.connection().state === 'refused',
+  );
   const { timezone } = view;
   const { range } = questionOf(view);
   const answer = useQuery(QUERY, { range, timezone }, FAMILIES);
   const { data, error } = answer;
-  if (connection.state === 'refused' || error?.isRefusal) return <Gate />;
+  if (isRefused || error?.isRefusal) return <Gate />;
   const isEmpty = data?.status.eventsProcessed === 0;
   return (
     <>
-      <Header connection={connection} timezone={timezone} />
+      <Header timezone={timezone} />
       {isEmpty ? (
         <main>
           <Welcome origin={window.location.origin} />
@@ -56,19 +60,25 @@ export function Dashboard() {
           <Controls view={view} change={change} />
           <FilterChips filters={view.filters} choose={(filters) => change({ filters })} />
           <Notices updates={updates} complaints={complaints} />
-          <div className="grid">
-            {PANELS.map(({ id, Panel, columns }) => (
-              <div key={id} id={id} className={`columns-${columns}`}>
-                <Panel view={view} change={change} />
-              </div>
-            ))}
-          </div>
+          <Panels view={view} change={change} />
         </main>
       )}
       {data && <ServiceStatus status={data.status} timezone={timezone} />}
     </>
   );
 }
+
+const Panels = memo(function Panels({ view, change }: PanelProps) {
+  return (
+    <div className="grid">
+      {PANELS.map(({ id, Panel, columns }) => (
+        <div key={id} id={id} className={`columns-${columns}`}>
+          <Panel view={view} change={change} />
+        </div>
+      ))}
+    </div>
+  );
+});
 
 /** Says which days are shown, and with what they are compared. */
 function about(view: View, range: { start: string; end: string }): string {

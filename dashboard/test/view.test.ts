@@ -47,7 +47,7 @@ describe('the question', () => {
   it('filters by what was chosen, and by nothing if nothing was', () => {
     const filters = toggled({}, 'level', '3');
     const { view } = readView('');
-    expect(questionOf({ ...view, filters }).where).toEqual({ levels: [3] });
+    expect(questionOf({ ...view, filters }).where).toEqual({ levels: ['3'] });
     expect(questionOf({ ...view, filters: toggled(filters, 'level', '3') }).where).toBeNull();
   });
 });

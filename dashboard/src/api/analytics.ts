@@ -6,6 +6,8 @@ import type {
   MetricName,
   MetricsTrendQuery,
   RangeInput,
+  SnapshotPeriod,
+  SnapshotsQuery,
 } from '../generated/graphql';
 import type { Service } from './service';
 
@@ -83,6 +85,31 @@ const METRICS_TREND = graphql(`
   }
 `);
 
+const SNAPSHOTS = graphql(`
+  query Snapshots($period: SnapshotPeriod!, $first: Int!) {
+    snapshots(period: $period, first: $first) {
+      edges {
+        node {
+          id
+          period
+          start
+          end
+          revision
+          recordedAt
+          figures {
+            metric {
+              name
+              title
+              unit
+            }
+            value
+          }
+        }
+      }
+    }
+  }
+`);
+
 export interface WindowOptions {
   /** Without it, all time. */
   range?: RangeInput | undefined;
@@ -91,6 +118,7 @@ export interface WindowOptions {
 }
 
 export type AnalyticsData = NonNullable<AnalyticsDataQuery['aggregated']>;
+export type AnalyticsSnapshot = NonNullable<SnapshotsQuery['snapshots']>['edges'][number]['node'];
 export type MetricsTrend = NonNullable<MetricsTrendQuery['trends']>;
 
 /** Returns everything at once, all of it at one position. Rejects with `ServiceError`. */
@@ -114,4 +142,14 @@ export async function getMetricsTrend(
 ): Promise<MetricsTrend> {
   const { trends } = await service.ask(METRICS_TREND, { metric, granularity, range, timezone });
   return trends as MetricsTrend;
+}
+
+/** Returns snapshots of closed periods, the newest first, by default 30 days. Rejects with `ServiceError`. */
+export async function getAnalyticsSnapshot(
+  service: Service,
+  period: SnapshotPeriod = 'DAILY',
+  first = 30,
+): Promise<AnalyticsSnapshot[]> {
+  const { snapshots } = await service.ask(SNAPSHOTS, { period, first });
+  return snapshots?.edges.map(({ node }) => node) ?? [];
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, memo, useState } from 'react';
 import {
   COMPARISONS,
   type CompareTo,
@@ -17,7 +17,7 @@ const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
 /** What the page is about: the range, the time zone of its days, and what it is compared with. */
-export function Controls({ view, change }: ControlsProps) {
+export const Controls = memo(function Controls({ view, change }: ControlsProps) {
   return (
     <div className="controls">
       <RangeControl key={JSON.stringify(view.range)} view={view} change={change} />
@@ -49,7 +49,7 @@ export function Controls({ view, change }: ControlsProps) {
       </label>
     </div>
   );
-}
+});
 
 function RangeControl({ view, change }: ControlsProps) {
   const chosen = view.range;

@@ -1,15 +1,15 @@
 import { useState } from 'react';
-import type { Connection } from '../api/updates';
+import { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
 import { applyTheme, chosenTheme, THEMES, type Theme } from '../lib/theme';
 import { ConnectionBadge } from './ConnectionBadge';
 
 interface HeaderProps {
-  connection: Connection;
   timezone: string;
 }
 
 /** The head of the page: what it is, whether it is live, light or dark. */
-export function Header({ connection, timezone }: HeaderProps) {
+export function Header({ timezone }: HeaderProps) {
+  const { connection } = useAnalyticsUpdates();
   return (
     <header className="top">
       <a className="brand" href="./">

@@ -71,11 +71,11 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
 function Legend() {
   return (
     <span className="key" aria-hidden="true">
-      <svg viewBox="0 0 20 8">
+      <svg viewBox="0 0 20 8" aria-hidden="true">
         <path d="M1 4H19" className="line" />
       </svg>
       shown
-      <svg viewBox="0 0 20 8">
+      <svg viewBox="0 0 20 8" aria-hidden="true">
         <path d="M1 4H19" className="earlier" />
       </svg>
       before

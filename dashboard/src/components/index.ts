@@ -1,7 +1,9 @@
 // The dashboard's parts, each usable on a page of your own.
 export {
   type AnalyticsData,
+  type AnalyticsSnapshot,
   fetchAnalyticsData,
+  getAnalyticsSnapshot,
   getMetricsTrend,
   type MetricsTrend,
 } from '../api/analytics';

@@ -4,7 +4,7 @@ import type { MetricFamily, TypedDocumentString } from '../generated/graphql';
 import { useService } from './useService';
 
 // However many commits arrive, a panel asks no more often than this.
-const PAUSE_MS = 200;
+const PAUSE_MS = 500;
 
 export interface Answer<Data> {
   /** The last answer; of other variables while `isFresh` is false. Undefined before the first. */

@@ -156,7 +156,7 @@ function compareTo({ range, compare }: View): CompareInput | null {
 function where({ category, level, issuer, community, badge }: Filters): WhereInput | null {
   const asked: WhereInput = {
     ...(category && { categories: [...category] }),
-    ...(level && { levels: level.map(Number) }),
+    ...(level && { levels: [...level] }),
     ...(issuer && { issuers: [...issuer] }),
     ...(community && { communities: [...community] }),
     ...(badge && { badges: [...badge] }),
