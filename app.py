@@ -62,7 +62,7 @@ class Service:
         self.limits = limits(self.operation_limits, self.connections)
         self.metrics = Metrics()
         self.ledger = MeasuredLedger(database, self.metrics.commits)
-        self.updates = Updates(self.reader, settings.redis_url or "memory://")
+        self.updates = Updates(self.reader, settings.redis_url)
         self.cache = AnswerCache(ttl_seconds=settings.cache_ttl_ms / 1000)
         self.analytics = Analytics(
             database,

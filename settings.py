@@ -166,7 +166,8 @@ class Settings(BaseSettings):
     redis_url: Url = _setting(
         "REDIS_URL",
         None,
-        "The Redis that tells several processes of one service about commits; one needs none.",
+        "The Redis by which several processes of one service tell each other of commits; one needs "
+        "none, and while Redis is away they look every second.",
         repr=False,
     )
     deployer: str = _setting(
@@ -254,6 +255,19 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @field_validator("redis_url")
+    @classmethod
+    def _one_of_redis(cls, value: str | None) -> str | None:
+        if value is not None:
+            from redis.asyncio import ConnectionPool  # noqa: PLC0415  # slow, and rarely needed
+
+            try:
+                pool = ConnectionPool.from_url(value)
+                pool.connection_class(**pool.connection_kwargs)
+            except (ValueError, TypeError):
+                raise ValueError("is no Redis URL: write it like redis://host:6379/0") from None
+        return value
 
     @field_validator("data_dir", "webhook_authorization", mode="before")
     @classmethod

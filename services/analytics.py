@@ -112,6 +112,10 @@ class Analytics:
         """Return a reading at the latest position. Raises `AnalyticsError` UNAVAILABLE."""
         return await _available(self._reader.reading(self.updates.position))
 
+    async def look(self) -> None:
+        """Learn the latest position from the database. Raises `AnalyticsError` UNAVAILABLE."""
+        await _available(self.updates.look())
+
     async def view(self, question: Question, reading: Reading | None = None) -> View:
         """Return what the families answer of a question.
 

@@ -79,6 +79,9 @@ async def updates(
 
     Raises `AnalyticsError` with code BAD_USER_INPUT for an interval or a position that is refused.
     """
+    if after is not None and after > analytics.updates.position:
+        # A client that was cut off from another process may know more than this one has heard.
+        await analytics.look()
     _check(analytics, after, min_interval_ms)
     loop = asyncio.get_running_loop()
     reading = await analytics.reading()

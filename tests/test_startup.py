@@ -149,6 +149,10 @@ async def test_a_demo_plays_with_admin_tokens_alone(tmp_path: Path) -> None:
          "PASSPORTX_DEPLOYER must name the principal whose contracts are trusted on mainnet."),
         ({"ANALYTICS_INGEST_TOKENS": ""},
          "ANALYTICS_INGEST_TOKENS holds an empty token: remove the needless comma, or unset it."),
+        ({"REDIS_URL": "redis://:hush@host:port"},
+         "REDIS_URL is no Redis URL: write it like redis://host:6379/0."),
+        ({"REDIS_URL": "redis://host?no_such_option=1"},
+         "REDIS_URL is no Redis URL: write it like redis://host:6379/0."),
         ({"PASSPORTX_ALLOWED_HOSTS": "https://example.org"},
          "PASSPORTX_ALLOWED_HOSTS holds https://example.org: write names without scheme and port, "
          "such as example.org, *.example.org or [::1]."),
