@@ -1,10 +1,12 @@
 """The composition root: makes every part and hands each what it needs."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -13,23 +15,27 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from documents.abandoned import end_abandoned_transactions
 from documents.connection import checking, connect
 from documents.projection import Database, prepare
+from ingest import webhook
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
-from ingest.webhook import Webhook
+from metrics import MeasuredLedger, Metrics, RequestTimer
 from resolvers.context import Context
-from schema.http import graphql_routes
-from schema.limits import Limits
+from schema import http, websocket
+from schema.limits import Limits as OperationLimits
+from schema.rest import rest_routes
 from schema.schema import build, sdl
-from schema.transport import Transport
+from schema.transport import Connections, Transport
+from services import figures, intake, live, paging, users, view, window
 from services.access import Access, Right
 from services.analytics import Analytics, milliseconds
 from services.answers import Names
 from services.cache import AnswerCache
 from services.errors import AnalyticsError
 from services.intake import Intake
-from services.ledger import Ledger
+from services.limits import Limits
 from services.log import Log
 from services.reading import Reader
 from services.snapshots import Snapshots
@@ -51,7 +57,11 @@ class Service:
         self.access = access
         self.reader = Reader(database)
         self.log = Log(database)
-        self.ledger = Ledger(database)
+        self.operation_limits = OperationLimits(introspection=settings.introspection)
+        self.connections = Connections()
+        self.limits = limits(self.operation_limits, self.connections)
+        self.metrics = Metrics()
+        self.ledger = MeasuredLedger(database, self.metrics.commits)
         self.updates = Updates(self.reader, settings.redis_url or "memory://")
         self.cache = AnswerCache(ttl_seconds=settings.cache_ttl_ms / 1000)
         self.analytics = Analytics(
@@ -78,6 +88,7 @@ class Service:
     async def start(self) -> None:
         """Begin to commit and to tell of it."""
         await self.updates.start()
+        self._sweeping = asyncio.create_task(end_abandoned_transactions(self.database.client))
         if self._settings.enabled:
             self.processor.start()
             self.snapshots.start()
@@ -87,6 +98,8 @@ class Service:
         if self._settings.enabled:
             await self.snapshots.stop()
             await self.processor.stop()
+        self._sweeping.cancel()
+        await asyncio.gather(self._sweeping, return_exceptions=True)
         await self.updates.stop()
         await self.reader.close()
 
@@ -107,6 +120,7 @@ class Service:
             analytics=self.analytics,
             intake=self.intake,
             snapshots=self.snapshots,
+            limits=self.limits,
             rights=rights,
         )
 
@@ -125,6 +139,48 @@ class Service:
         caught_up = status.events_waiting <= 2 * self._settings.backlog_batch_size
         body = {"status": "ready" if caught_up else "catching up", "waiting": status.events_waiting}
         return JSONResponse(body, 200 if caught_up else 503)
+
+    async def scrape(self, request: Request) -> Response:
+        """Answer Prometheus, if the client may read."""
+        try:
+            (await self.context(request, {})).require(Right.READ)
+        except AnalyticsError as error:
+            return PlainTextResponse(error.message, 401, {"www-authenticate": "Bearer"})
+        try:
+            status = await self.analytics.status()
+        except AnalyticsError as error:
+            logger.warning("The status cannot be told to Prometheus: %s", error.message)
+            status = None
+        body = self.metrics.text(status, self.cache, self.connections.open.total())
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def limits(operation: OperationLimits, connections: Connections) -> Limits:
+    """Return what the parts of the service allow, as clients are told of it."""
+    return Limits(
+        introspection=operation.introspection,
+        max_depth=operation.depth,
+        max_fields=operation.fields,
+        max_aliases=operation.aliases,
+        max_directives=operation.directives,
+        max_tokens=operation.tokens,
+        max_seconds=operation.seconds,
+        max_request_bytes=http.MAX_BODY,
+        max_message_bytes=websocket.MAX_MESSAGE,
+        max_delivery_bytes=webhook.MAX_BODY,
+        max_events=intake.MAX_EVENTS,
+        max_page_size=paging.MAX_PAGE,
+        default_page_size=paging.DEFAULT_PAGE,
+        max_list_size=view.MAX_FIRST,
+        max_cohorts=users.MAX_COHORTS,
+        max_keys=figures.MAX_KEYS,
+        max_range_days=window.LIMITS.max_range_days,
+        max_buckets=window.LIMITS.max_buckets,
+        max_interval_ms=live.MAX_INTERVAL_MS,
+        max_connections=connections.total,
+        max_connections_per_client=connections.per_client,
+        max_operations_per_connection=websocket.OPERATIONS_PER_CONNECTION,
+    )
 
 
 def contracts(settings: Settings) -> Contracts:
@@ -146,12 +202,16 @@ def contracts(settings: Settings) -> Contracts:
 
 def application(settings: Settings, service: Service) -> Starlette:
     """Return the ASGI application of a service."""
-    limits = Limits(introspection=settings.introspection)
-    graphql = build(limits)
-    origins = frozenset(settings.allowed_origins)
-    transport = Transport(schema=graphql, context=service.context, limits=limits, origins=origins)
+    graphql = build(service.operation_limits)
+    transport = Transport(
+        schema=graphql,
+        context=service.context,
+        limits=service.operation_limits,
+        connections=service.connections,
+        origins=frozenset(settings.allowed_origins),
+    )
     exact = settings.webhook_authorization
-    webhook = Webhook(
+    hook = webhook.Webhook(
         service.log,
         service.access,
         contracts(settings),
@@ -168,15 +228,23 @@ def application(settings: Settings, service: Service) -> Starlette:
     async def schema_file(_: Request) -> Response:
         return PlainTextResponse(sdl())
 
+    routes = [
+        *http.graphql_routes(transport, dist=DIST),
+        *rest_routes(service.context),
+        Route("/webhooks/chainhook", hook.__call__, methods=["POST"]),
+        Route("/schema.graphql", schema_file),
+        Route("/healthz", service.health),
+        Route("/readyz", service.ready),
+        Route("/metrics", service.scrape),
+    ]
     return Starlette(
-        routes=[
-            *graphql_routes(transport, dist=DIST),
-            Route("/webhooks/chainhook", webhook.__call__, methods=["POST"]),
-            Route("/schema.graphql", schema_file),
-            Route("/healthz", service.health),
-            Route("/readyz", service.ready),
-        ],
+        routes=routes,
         middleware=[
+            Middleware(
+                RequestTimer,
+                requests=service.metrics.requests,
+                paths=[route.path for route in routes if isinstance(route, Route)],
+            ),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,

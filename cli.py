@@ -65,7 +65,9 @@ def given(flags: dict[str, Any]) -> Settings:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if settings.log_level != "debug":
+        for talkative in ("httpx", "uvicorn"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
     return settings
 
 

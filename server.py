@@ -52,6 +52,7 @@ async def demonstrate(
     """Serve, and play a synthetic chain into the service's own webhook."""
     from ingest.demo import play  # noqa: PLC0415  # a tenth of the time that `serve` takes to start
 
+    _make_data_directory(settings.data_dir)
     async with _server(settings, listening) as server:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         token = ingest_token(settings)
@@ -77,7 +78,8 @@ async def demonstrate(
 
 @asynccontextmanager
 async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
-    _make_data_directory(settings.data_dir)
+    if not (settings.mongodb_url and settings.ingest_tokens):
+        _make_data_directory(settings.data_dir)
     async with opened(settings) as database:
         token = ingest_token(settings)
         service = Service(settings, database, access(settings, token))

@@ -29,6 +29,9 @@ else:
 
 OLDEST_SERVER = (6, 0)
 
+APPLICATION = "passportx"
+"""The name by which the server knows the connections of all our processes."""
+
 ANSWER_SECONDS = 5
 """How long an operation waits for a server that takes writes. A restart of mongod takes one or
 two seconds; a Chainhook that waits much longer than this gives up without our answer."""
@@ -135,7 +138,7 @@ def _open(url: str) -> Client:
     try:
         return AsyncIOMotorClient(
             url,
-            appname="passportx",
+            appname=APPLICATION,
             serverSelectionTimeoutMS=ANSWER_SECONDS * 1000,
             connectTimeoutMS=ANSWER_SECONDS * 1000,
             waitQueueTimeoutMS=ANSWER_SECONDS * 1000,

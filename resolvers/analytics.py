@@ -21,6 +21,7 @@ from services.catalogue import MetricName
 from services.community import CommunityMetrics
 from services.distribution import BadgeDistribution
 from services.issuance import IssuanceMetrics
+from services.limits import Limits
 from services.live import AnalyticsUpdate
 from services.status import ServiceStatus
 from services.trends import MetricDefinition, Trend
@@ -122,6 +123,12 @@ async def status(info: Info) -> ServiceStatus:
     """Where the service is, what waits, and what is known to be missing."""
     info.context.require(Right.READ)
     return await info.context.analytics.status()
+
+
+def limits(info: Info) -> Limits:
+    """What this server allows."""
+    info.context.require(Right.READ)
+    return info.context.limits
 
 
 def metric_definitions(info: Info) -> list[MetricDefinition]:

@@ -9,6 +9,7 @@ from services.access import Right
 from services.analytics import Analytics
 from services.errors import AnalyticsError
 from services.intake import Intake
+from services.limits import Limits
 from services.snapshots import Snapshots
 
 
@@ -19,6 +20,7 @@ class Context:
     analytics: Analytics
     intake: Intake
     snapshots: Snapshots
+    limits: Limits
     rights: frozenset[Right]
 
     def require(self, right: Right) -> None:

@@ -36,6 +36,7 @@ class Query:
     snapshots = _field(lists.snapshots)
     status = _field(analytics.status)
     metric_definitions = _field(analytics.metric_definitions)
+    limits = _field(analytics.limits)
 
 
 @strawberry.type(description="What can be changed.")

@@ -14,6 +14,7 @@ from services import (
     distribution,
     intake,
     issuance,
+    limits,
     live,
     overview,
     paging,
@@ -60,7 +61,7 @@ for shared in (
     *(directory.TemplateEdge, directory.TemplateConnection),
     *(snapshots.SnapshotValue, snapshots.Snapshot, snapshots.SnapshotEdge),
     *(snapshots.SnapshotConnection, snapshots.RecordSnapshotPayload),
-    *(status.Gap, status.Refused, status.ServiceStatus),
+    *(status.Gap, status.Refused, status.ServiceStatus, limits.Limits),
     *(intake.Rejection, intake.IngestEventsPayload, live.EventCount),
 ):
     lend(shared)

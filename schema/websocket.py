@@ -25,6 +25,8 @@ from services.errors import AnalyticsError
 PROTOCOL: Final = "graphql-transport-ws"
 
 OPERATIONS_PER_CONNECTION: Final = 100
+MAX_MESSAGE: Final = 64 * 1024
+"""Bytes of a message of a client."""
 
 SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "log_config": None,
@@ -32,7 +34,7 @@ SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "server_header": False,
     "lifespan": "on",
     "ws": "websockets-sansio",
-    "ws_max_size": 64 * 1024,
+    "ws_max_size": MAX_MESSAGE,
     "ws_per_message_deflate": False,
     "ws_ping_interval": 15.0,
     "ws_ping_timeout": 10.0,

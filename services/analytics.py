@@ -7,7 +7,7 @@ from datetime import datetime
 from time import time
 from typing import Any, TypeVar
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from documents.log import Commit
 from documents.projection import Database
@@ -230,5 +230,8 @@ def _place(at: Reading) -> str:
 async def _available(answer: Awaitable[T]) -> T:
     try:
         return await answer
+    except ExecutionTimeout as error:
+        message = "This takes too long to find; ask for a shorter range or a narrower filter."
+        raise AnalyticsError("TIME_LIMIT_EXCEEDED", message) from error
     except PyMongoError as error:
         raise AnalyticsError("UNAVAILABLE", "The database is away; ask again later.") from error

@@ -7,7 +7,7 @@ succeeds, and what it read cannot have changed under it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import time
@@ -36,6 +36,8 @@ class Committed:
     position: int
     events: int
     """Events that the batch contained, redelivered ones included."""
+    reason: str
+    """`BATCH`, `REORG` if it undid something, or what `record` was given."""
 
 
 class Ledger:
@@ -106,7 +108,7 @@ class Ledger:
                     self._head = None
                     continue
                 self._head = moved
-                return Committed(position=moved.position, events=0)
+                return Committed(position=moved.position, events=0, reason=reason)
 
     @asynccontextmanager
     async def _forgetting(self) -> AsyncIterator[None]:
@@ -138,7 +140,7 @@ class Ledger:
             return await self._commit(limit)
         self._workspace.settle()
         self._head = moved
-        return Committed(position=moved.position, events=batch.contained)
+        return Committed(position=moved.position, events=batch.contained, reason=commit["reason"])
 
     async def _current(self) -> Head:
         if self._head is None:
@@ -222,5 +224,9 @@ class Ledger:
                 if operations:
                     await collection.bulk_write(operations, ordered=False, session=session)
 
+        await self._transact(transaction)
+
+    async def _transact(self, write: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        """Do all that `write` does with the session that it is given, or nothing of it."""
         async with await self._database.client.start_session() as session:
-            await session.with_transaction(transaction)
+            await session.with_transaction(write)

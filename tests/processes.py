@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -152,7 +153,13 @@ async def mongod(directory: Path, *flags: str) -> AsyncIterator[str]:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nothing listens on.
+
+    It is none that the system lends to outgoing connections, so that it stays free for a while: a
+    client that tries again and again would meet itself there.
+    """
+    for port in random.sample(range(12_000, 20_000), k=100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise RuntimeError("a hundred ports are in use")

@@ -98,7 +98,7 @@ async def running(database: Database, **settings: object) -> AsyncIterator[Runni
         httpx.AsyncClient(
             base_url=base,
             headers={"Authorization": f"Bearer {TOKEN}"},
-            timeout=PATIENCE,
+            timeout=httpx.Timeout(PATIENCE, pool=None),
             trust_env=False,
         ) as client,
     ):

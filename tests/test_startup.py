@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -67,6 +68,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pas
 async def test_a_start_says_where_everything_is(service: Passportx) -> None:
     told = {line[:22].strip(): line[23:] for line in service.printed[:-1]}
     assert list(told) == [
+        "Dashboard",
         "GraphQL and GraphiQL",
         "Schema",
         "Webhook for Chainhook",
@@ -250,10 +252,27 @@ async def test_a_standalone_server_stops_the_start(tmp_path: Path) -> None:
 async def test_a_user_whom_the_server_does_not_know_or_trust_stops_the_start(
     tmp_path: Path,
 ) -> None:
-    key = tmp_path / "key"
+    async with protected(tmp_path, "reader", "read") as address:
+        flags = ("--port", "0", "--data-dir", str(tmp_path / "data"))
+        stranger = f"mongodb://reader:guess@{address}/?replicaSet=x"
+        assert await refusal(*flags, MONGODB_URL=stranger) == (
+            "The server at MONGODB_URL refuses the connection (Authentication failed.): correct "
+            "the user, the password or authSource."
+        )
+        reader = f"mongodb://reader:{PASSWORD}@{address}/?replicaSet=x"
+        assert await refusal(*flags, MONGODB_URL=reader) == (
+            "The server at MONGODB_URL does not let its user work with MONGODB_DATABASE passportx "
+            "(Unauthorized): give the user the role readWrite on it."
+        )
+
+
+@asynccontextmanager
+async def protected(directory: Path, user: str, role: str) -> AsyncIterator[str]:
+    """Run a replica set `x` that knows one user, with a role on the database `passportx`."""
+    key = directory / "key"
     key.write_text("a key that only this test knows")
     key.chmod(0o400)
-    async with mongod(tmp_path, "--replSet", "x", "--auth", "--keyFile", str(key)) as address:
+    async with mongod(directory, "--replSet", "x", "--auth", "--keyFile", str(key)) as address:
         client: Client = AsyncIOMotorClient(f"mongodb://{address}/?directConnection=true")
         members = [{"_id": 0, "host": address}]
         await client.admin.command("replSetInitiate", {"_id": "x", "members": members})
@@ -269,16 +288,6 @@ async def test_a_user_whom_the_server_does_not_know_or_trust_stops_the_start(
         await until(lambda: add_user("root", "root", "admin"))
         client.close()
         client = AsyncIOMotorClient(f"mongodb://root:{PASSWORD}@{address}/?directConnection=true")
-        await add_user("reader", "read", "passportx")
+        await add_user(user, role, "passportx")
         client.close()
-        flags = ("--port", "0", "--data-dir", str(tmp_path / "data"))
-        stranger = f"mongodb://reader:guess@{address}/?replicaSet=x"
-        assert await refusal(*flags, MONGODB_URL=stranger) == (
-            "The server at MONGODB_URL refuses the connection (Authentication failed.): correct "
-            "the user, the password or authSource."
-        )
-        reader = f"mongodb://reader:{PASSWORD}@{address}/?replicaSet=x"
-        assert await refusal(*flags, MONGODB_URL=reader) == (
-            "The server at MONGODB_URL does not let its user work with MONGODB_DATABASE passportx "
-            "(Unauthorized): give the user the role readWrite on it."
-        )
+        yield address
