@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from documents.connection import DatabaseError
+from progress import WorkFailed
 from settings import Settings, SettingsError, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +29,7 @@ def main() -> None:
     """Run a command; what stops it is told in one sentence."""
     try:
         cli()
-    except (SettingsError, StartError, DatabaseError) as error:
+    except (SettingsError, StartError, DatabaseError, WorkFailed) as error:
         click.echo(f"passportx: {error}", err=True)
         raise SystemExit(1) from None
 
@@ -160,9 +161,6 @@ def import_(files: tuple[str, ...], **flags: Any) -> None:
     settings = given(flags)
     try:
         is_whole = asyncio.run(importer.run(settings, files))
-    except importer.ImportFailed as error:
-        click.echo(f"passportx: {error}", err=True)
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from here.", err=True)
         raise SystemExit(130) from None
