@@ -59,7 +59,8 @@ bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
 
 schema: $(INSTALLED) ## Export schema.graphql
 	$(BIN)/passportx schema > schema.graphql.new
-	mv schema.graphql.new schema.graphql
+	@cmp -s schema.graphql.new schema.graphql && rm schema.graphql.new \
+		|| mv schema.graphql.new schema.graphql
 
 # In Inter where it is to be had: the page asks for it by name and brings no font of its own.
 screenshots: pages browser ## Take the pictures of docs/screenshots
