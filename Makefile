@@ -59,7 +59,8 @@ bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
 
 schema: $(INSTALLED) ## Export schema.graphql
 	$(BIN)/passportx schema > schema.graphql.new
-	mv schema.graphql.new schema.graphql
+	@cmp -s schema.graphql.new schema.graphql && rm schema.graphql.new \
+		|| mv schema.graphql.new schema.graphql
 
 docs: $(INSTALLED) ## Write docs/metrics.md from the catalogue
 	$(BIN)/python -c 'from services.trends import document; print(document(), end="")' > docs/metrics.new
