@@ -203,12 +203,21 @@ class EmbeddedMongo:
             code = await self._process.wait()
             logger.error("mongod ended with code %d; starting it again in %.1f s", code, pause)
             await asyncio.sleep(pause)
-            if await self._becomes_primary(await self._spawn()):
+            if await self._starts_again():
                 logger.warning("mongod takes writes again")
                 pause = 0.0
             else:
-                await _terminate(self._process)
                 pause = min(max(2 * pause, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+
+    async def _starts_again(self) -> bool:
+        try:
+            process = await self._spawn()
+            if await self._becomes_primary(process):
+                return True
+            await _terminate(process)
+        except Exception:
+            logger.exception("mongod could not be started")
+        return False
 
     def _failure(self) -> ServerFailed:
         return ServerFailed(

@@ -287,6 +287,10 @@ class Snapshots:
                 logger.warning("Snapshots were not recorded, trying again: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            except Exception:  # the scheduler must never end without a word
+                logger.exception("Snapshots were not recorded, trying again")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             now = self._clock()
             until = self._calendar.next(now, Granularity.HOUR) - now
             try:

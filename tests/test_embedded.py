@@ -91,6 +91,24 @@ async def test_it_is_started_again_at_the_same_address_when_it_is_killed(tmp_pat
         assert await kept(url) == ["1", "1, after the kill", "2", "2, after the kill"]
 
 
+async def test_a_start_that_fails_is_tried_again_until_it_succeeds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mongo = EmbeddedMongo(tmp_path)
+    async with mongo as url:
+        (tmp_path / "mongod.log.1").mkdir()  # in the way of the log of the run before
+        os.kill(mongo.pid, signal.SIGKILL)
+
+        async def failed() -> bool:
+            return "starting it again in 0.2 s" in caplog.text
+
+        await until(failed)
+        assert "IsADirectoryError" in caplog.text
+        (tmp_path / "mongod.log.1").rmdir()
+        await write(url, "after")
+        assert await kept(url) == ["after"]
+
+
 async def test_a_data_directory_is_used_by_one_at_a_time(tmp_path: Path) -> None:
     async with EmbeddedMongo(tmp_path):
         with pytest.raises(

@@ -3,12 +3,13 @@
 from itertools import pairwise
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents.projection import Database
 from documents.snapshots import SnapshotRecord
-from services import expected
+from services import expected, snapshots
 from services.analytics import Question
 from services.catalogue import METRICS
 from services.events import Delivery, Event
@@ -20,6 +21,7 @@ from services.snapshots import GRANULARITIES, SnapshotPeriod, SnapshotProblem
 from services.verify import differences
 from services.window import DAY_MS, HOUR_MS, Bucket, Calendar, Granularity
 from tests.histories import NOW, History
+from tests.processes import until
 from tests.services import Services
 from tests.test_ledger import HISTORIES, UNSHRUNK, empty
 
@@ -164,3 +166,28 @@ async def test_a_page_of_snapshots_goes_on_at_its_cursor(database: Database) -> 
     assert [*first.edges, *second.edges] == everything.edges[:10]
     assert first.page_info.has_next_page
     assert Granularity.HOUR is GRANULARITIES[SnapshotPeriod.HOURLY]
+
+
+async def test_a_record_that_cannot_be_read_stops_the_scheduler_until_it_is_mended(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(snapshots, "RETRY_SECONDS", 0.01)
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 3 * HOUR_MS)]), "api")
+    await services.commit()
+    records = database[SnapshotRecord.Settings.name]
+    damaged = {"_id": "damaged", "period": SnapshotPeriod.HOURLY.value, "start": NOW}
+    await records.insert_one(damaged)
+    services.snapshots.start()
+
+    async def told() -> bool:
+        return "KeyError: 'end'" in caplog.text
+
+    async def recorded() -> bool:
+        return await records.count_documents({}) > 0
+
+    await until(told)
+    await records.delete_one({"_id": "damaged"})
+    await until(recorded)
+    await services.snapshots.stop()
+    await services.reader.close()
