@@ -12,6 +12,7 @@ import schema.types  # noqa: F401  # lends the types that the resolvers answer w
 from resolvers import analytics, ingest, lists, live
 from schema.errors import Schema
 from schema.limits import Limits, guard
+from schema.shared import SharedExecutor
 from services.answers import Position, TimeZone
 
 
@@ -93,4 +94,5 @@ def _schema(limits: Limits, *, is_sorted: bool = False) -> strawberry.Schema:
             disable_field_suggestions=not limits.introspection,
         ),
         extensions=[guard(limits)],
+        execution_context_class=SharedExecutor,
     )

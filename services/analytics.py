@@ -163,7 +163,7 @@ class Analytics:
     ) -> activity.ActivityConnection:
         """Return a page of what happened."""
         key = ("activity", page, tuple(sorted(types)), told)
-        return await self._kept(key, lambda at: activity.answer(at, page, types, told))
+        return await self.kept(key, lambda at: activity.answer(at, page, types, told))
 
     async def badges(
         self, question: Question, asked: badges.BadgesAsked, page: Page
@@ -215,10 +215,16 @@ class Analytics:
             first = max(since, position - MAX_COMMITS)
             return await Commit.find({"_id": {"$gt": first, "$lte": position}}).to_list()
 
-        return await self._kept(("commits", since, position), read)
+        return await self.kept(("commits", since, position), read)
 
-    async def _kept(self, key: Hashable, compute: Callable[[Reading], Awaitable[T]]) -> T:
-        at = await self.reading()
+    async def kept(
+        self,
+        key: Hashable,
+        compute: Callable[[Reading], Awaitable[T]],
+        reading: Reading | None = None,
+    ) -> T:
+        """Return what is kept under a key and the position, or compute it there."""
+        at = reading or await self.reading()
         return await self._cache.get(f"{_place(at)}{key}", lambda: _available(compute(at)))
 
 

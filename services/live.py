@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from documents.log import Commit
 from services.analytics import Analytics, Question
@@ -66,6 +67,10 @@ class AnalyticsUpdate:
     """The overview at this position."""
     reading: Reading = field(repr=False, compare=False, metadata={"private": True})
     """The snapshot from which the rest is answered."""
+    executed: dict[Any, Any] = field(
+        default_factory=dict, repr=False, compare=False, metadata={"private": True}
+    )
+    """What was made of it, by who asks what: the same for all who ask the same."""
 
 
 async def updates(
@@ -131,6 +136,16 @@ def _check(analytics: Analytics, after: int | None, min_interval_ms: int) -> Non
 
 
 async def _update(
+    analytics: Analytics, reading: Reading, since: int, *, first: bool
+) -> AnalyticsUpdate:
+    """Return the update at a reading; all who were told last at the same position get the same."""
+    key = ("update", since, first, reading.number)
+    return await analytics.kept(
+        key, lambda at: _work_out(analytics, at, since, first=first), reading
+    )
+
+
+async def _work_out(
     analytics: Analytics, reading: Reading, since: int, *, first: bool
 ) -> AnalyticsUpdate:
     position = reading.head.position

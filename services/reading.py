@@ -1,6 +1,7 @@
 """Reading: everything that one answer needs, as it was at one position."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ T = TypeVar("T")
 Range = tuple[int, int]
 """A half-open range of instants, whole quarter hours."""
 Cell = dict[str, Any]
+_numbers = itertools.count()
 _NOWHERE = Cover(range(0), (), ())
 
 
@@ -87,6 +89,8 @@ class Reading:
         codes: "Codes",
     ) -> None:
         self.head = head
+        self.number = next(_numbers)
+        """Tells readings of one position apart."""
         self.projection = projection
         self.session = session
         self.codes = codes
