@@ -41,6 +41,10 @@ class LogEntry(Document):
                 unique=True,
                 partialFilterExpression={"client_ids": {"$exists": True}},
             ),
+            # It covers the question how much waits, which is asked before every commit.
+            IndexModel(
+                [("_id", ASCENDING), ("size", ASCENDING), ("received", ASCENDING)], name="waiting"
+            ),
         ]
 
 

@@ -17,6 +17,7 @@ from documents.log import Commit, Head, LogEntry
 from documents.projection import Collection, Database, Projection
 from services.batch import Batch
 from services.cells import Operation
+from services.log import waiting
 from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -57,19 +58,8 @@ class Ledger:
         """Return how many events wait in the log, and since when (ms since 1970)."""
         async with self._turn:
             head = await self._current()
-        rows = await self._log.aggregate(
-            [
-                {"$match": {"_id": {"$gt": head.sequence}}},
-                {
-                    "$group": {
-                        "_id": None,
-                        "events": {"$sum": "$size"},
-                        "since": {"$min": "$received"},
-                    }
-                },
-            ]
-        ).to_list(1)
-        return (rows[0]["events"], rows[0]["since"]) if rows else (0, None)
+        found = await waiting(self._log, head.sequence)
+        return found.events, found.since
 
     async def commit(self, limit: int) -> Committed | None:
         """Commit the next entries of the log, up to the one that reaches `limit` events.

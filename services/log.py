@@ -17,7 +17,7 @@ from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from documents.log import LogEntry
-from documents.projection import Database
+from documents.projection import Collection, Database
 from services.errors import AnalyticsError
 from services.events import Block, Delivery, Event
 
@@ -31,6 +31,7 @@ GROUP_EVENTS = 40_000
 """Events that are written together at most."""
 TRANSACTION_SECONDS = 15
 """How long a transaction is tried; Motor's own two minutes are more than a Chainhook waits."""
+WAITING_LIMIT_MS = 10_000
 DUPLICATE_KEY = 11000
 
 
@@ -300,3 +301,37 @@ def _parts(blocks: Sequence[Block]) -> Iterator[tuple[list[Any], int]]:
                 break
     if part:
         yield part, count
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is in the log after an entry."""
+
+    events: int
+    since: int | None
+    """When the first of it was received, in milliseconds since 1970; None if nothing waits."""
+    until: int | None
+    """When the last of it was received."""
+
+
+async def waiting(log: Collection, after: int) -> Waiting:
+    """Return what waits behind an entry of the log, from the index alone."""
+    rows = log.aggregate(
+        [
+            {"$match": {"_id": {"$gt": after}}},
+            {
+                "$group": {
+                    "_id": None,
+                    "events": {"$sum": "$size"},
+                    "since": {"$min": "$received"},
+                    "until": {"$max": "$received"},
+                }
+            },
+        ],
+        hint="waiting",
+        maxTimeMS=WAITING_LIMIT_MS,
+    )
+    found = await rows.to_list(1)
+    if not found:
+        return Waiting(0, None, None)
+    return Waiting(found[0]["events"], found[0]["since"], found[0]["until"])

@@ -10,7 +10,8 @@ from documents.projection import Database
 from services.activity import BlockReference
 from services.answers import Position, instant
 from services.events import EventType
-from services.reading import TIME_LIMIT_MS, Reading
+from services.log import waiting
+from services.reading import Reading
 
 
 class GapKind(StrEnum):
@@ -75,23 +76,8 @@ async def answer(
 ) -> ServiceStatus:
     """Compute the status. What waits is counted now, the rest is at the reading's position."""
     head = reading.head
-    log = database[LogEntry.Settings.name]
-    waiting = await log.aggregate(
-        [
-            {"$match": {"_id": {"$gt": head.sequence}}},
-            {
-                "$group": {
-                    "_id": None,
-                    "events": {"$sum": "$size"},
-                    "first": {"$min": "$received"},
-                    "last": {"$max": "$received"},
-                }
-            },
-        ],
-        maxTimeMS=TIME_LIMIT_MS,
-    ).to_list(1)
-    since = waiting[0]["first"] if waiting else None
-    delivered = waiting[0]["last"] if waiting else head.delivered
+    behind = await waiting(database[LogEntry.Settings.name], head.sequence)
+    delivered = behind.until or head.delivered
     blocks = await reading.find(
         reading.projection.blocks,
         {"applied": True, "orphaned_by": None},
@@ -101,10 +87,10 @@ async def answer(
     return ServiceStatus(
         position=Position(head.position),
         events_processed=head.processed,
-        events_waiting=waiting[0]["events"] if waiting else 0,
+        events_waiting=behind.events,
         last_committed_at=None if head.committed is None else instant(head.committed),
         last_delivery_at=None if delivered is None else instant(delivered),
-        lag_seconds=max(0.0, time() - since / 1000) if since else 0.0,
+        lag_seconds=max(0.0, time() - behind.since / 1000) if behind.since else 0.0,
         last_block=next(
             (BlockReference(height=row["height"], hash=row["_id"]) for row in blocks), None
         ),
