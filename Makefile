@@ -1,7 +1,7 @@
 # The tasks of this project; `make` alone lists them. CI runs the same ones.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo dashboard pages test check format bench schema browser screenshots
+.PHONY: help install run demo dashboard pages test check format bench schema docs browser screenshots
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -59,7 +59,12 @@ bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
 
 schema: $(INSTALLED) ## Export schema.graphql
 	$(BIN)/passportx schema > schema.graphql.new
-	mv schema.graphql.new schema.graphql
+	@cmp -s schema.graphql.new schema.graphql && rm schema.graphql.new \
+		|| mv schema.graphql.new schema.graphql
+
+docs: $(INSTALLED) ## Write docs/metrics.md from the catalogue
+	$(BIN)/python -c 'from services.trends import document; print(document(), end="")' > docs/metrics.new
+	mv docs/metrics.new docs/metrics.md
 
 # In Inter where it is to be had: the page asks for it by name and brings no font of its own.
 screenshots: pages browser ## Take the pictures of docs/screenshots

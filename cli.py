@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from documents.connection import DatabaseError
+from progress import WorkFailed
 from schema import serving
 from settings import Settings, SettingsError, load_settings
 
@@ -29,7 +30,7 @@ def main() -> None:
     """Run a command; what stops it is told in one sentence."""
     try:
         cli()
-    except (SettingsError, StartError, DatabaseError) as error:
+    except (SettingsError, StartError, DatabaseError, WorkFailed) as error:
         click.echo(f"passportx: {error}", err=True)
         raise SystemExit(1) from None
 
@@ -163,9 +164,6 @@ def import_(files: tuple[str, ...], **flags: Any) -> None:
     settings = given(flags)
     try:
         is_whole = asyncio.run(importer.run(settings, files))
-    except importer.ImportFailed as error:
-        click.echo(f"passportx: {error}", err=True)
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from here.", err=True)
         raise SystemExit(130) from None

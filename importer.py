@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from app import contracts, opened
 from ingest.importing import Importer, Taken
-from progress import telling
+from progress import WorkFailed, telling
 from schema.events import event_reader
 from services.errors import AnalyticsError
 from services.imports import Imports, Tally
@@ -23,14 +23,10 @@ from services.log import Log, LogUnavailable
 from settings import Settings
 
 
-class ImportFailed(Exception):
-    """The import cannot go on; the message is one sentence with the mend."""
-
-
 async def run(settings: Settings, names: Sequence[str]) -> bool:
     """Take files into the log and commit them; return whether every line was taken.
 
-    Raises `DatabaseError` and `ImportFailed`.
+    Raises `DatabaseError` and `WorkFailed`.
     """
     try:
         check_enabled(settings.enabled)
@@ -41,9 +37,9 @@ async def run(settings: Settings, names: Sequence[str]) -> bool:
             tallies = [await _take(importer, name) for name in names]
             await _commit(Ledger(database), settings.backlog_batch_size)
     except (LogUnavailable, PyMongoError) as error:
-        raise ImportFailed("The database is away: run the same command again.") from error
+        raise WorkFailed("The database is away: run the same command again.") from error
     except AnalyticsError as error:
-        raise ImportFailed(error.message) from error
+        raise WorkFailed(error.message) from error
     return not any(tally.rejected for tally in tallies)
 
 

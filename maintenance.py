@@ -7,18 +7,14 @@ import click
 from pymongo.errors import PyMongoError
 
 from app import Service, access, opened
-from progress import telling
+from progress import WorkFailed, telling
 from services import rebuild as rebuilding
 from services import verify as verifying
 from settings import Settings
 
 
-class MaintenanceFailed(Exception):
-    """The work cannot go on; the message is one sentence with the mend."""
-
-
 async def rebuild(settings: Settings) -> None:
-    """Derive everything again from the log. Raises `DatabaseError` and `MaintenanceFailed`."""
+    """Derive everything again from the log. Raises `DatabaseError` and `WorkFailed`."""
     async with _service(settings) as service:
         with telling("rebuild", "log entries") as tell:
             limit = settings.backlog_batch_size
@@ -29,7 +25,7 @@ async def rebuild(settings: Settings) -> None:
 async def verify(settings: Settings) -> bool:
     """Recount everything and print the differences; return whether there is none.
 
-    Raises `DatabaseError` and `MaintenanceFailed`.
+    Raises `DatabaseError` and `WorkFailed`.
     """
     async with _service(settings) as service:
         await service.updates.learn(await service.reader.position())
@@ -59,6 +55,4 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             finally:
                 await service.reader.close()
     except PyMongoError as error:
-        raise MaintenanceFailed(
-            f"The database is away ({error}): run the same command again."
-        ) from error
+        raise WorkFailed(f"The database is away ({error}): run the same command again.") from error

@@ -8,6 +8,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+
+class WorkFailed(Exception):
+    """The work cannot go on; the message is one sentence with the mend."""
+
+
 Tell = Callable[[int, int], None]
 """Says how much is done, of how much."""
 

@@ -18,6 +18,8 @@ class EventRecord(Document):
     live: bool
     """Whether it stands and takes effect: a second issue of the same badge does not."""
     at: int
+    order: str
+    """By which events ascend as they happened: time, height, place in the block."""
     height: int | None = None
     block: str | None = None
     index: int = 0
@@ -53,7 +55,7 @@ class EventRecord(Document):
                 partialFilterExpression={"live": True},
             ),
             IndexModel(
-                [("at", DESCENDING), ("_id", DESCENDING)],
+                [("order", DESCENDING), ("_id", DESCENDING)],
                 name="newest",
                 partialFilterExpression={"live": True},
             ),

@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import orjson
@@ -98,7 +99,8 @@ class Importer:
         earlier = place.line
         report(earlier, total)
         chunk = _Chunk(place)
-        for line in lines(file):
+        # No more lines than before, though a recorder may be writing to the file.
+        for line in islice(lines(file), total):
             if line.number > place.line:
                 self._add(line, chunk)
             if chunk.is_full:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,15 +92,15 @@ async def answer(
         query["entity"] = badge_entity(told.badge)
     counted = await _count(reading, types, told, {**query})
     if page.cursor is not None:
-        at, id_ = _parsed(page.cursor)
+        order, id_ = _parsed(page.cursor)
         side = "$gt" if page.backward else "$lt"
-        query["$or"] = [{"at": {side: at}}, {"at": at, "_id": {side: id_}}]
-        query["at"] = {f"{side}e": at}
+        query["$or"] = [{"order": {side: order}}, {"order": order, "_id": {side: id_}}]
+        query["order"] = {f"{side}e": order}
     direction = 1 if page.backward else -1
     rows = await reading.find(
         reading.projection.events,
         query,
-        sort=(("at", direction), ("_id", direction)),
+        sort=(("order", direction), ("_id", direction)),
         limit=page.size + 1,
     )
     more, rows = len(rows) > page.size, rows[: page.size]
@@ -163,17 +164,18 @@ _SUMMARIES = {
 
 
 def _cursor(row: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row['at']}:{row['_id']}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{row['order']}:{row['_id']}".encode()).decode().rstrip("=")
 
 
-def _parsed(cursor: str) -> tuple[int, str]:
+def _parsed(cursor: str) -> tuple[str, str]:
     try:
-        at, _, id_ = (
-            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        )
-        instant = int(at)
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, binascii.Error) as error:
         raise bad_page("This is no cursor of this connection.") from error
-    if abs(instant) >= 1 << 53:
+    if _CURSOR.fullmatch(text) is None:
         raise bad_page("This is no cursor of this connection.")
-    return instant, id_
+    order, _, id_ = text.partition(":")
+    return order, id_
+
+
+_CURSOR = re.compile(r"[0-9.]{54}:[0-9a-f]{32}")

@@ -313,6 +313,7 @@ def _record(event: dict[str, Any], block: dict[str, Any] | None, *, stands: bool
         record["at"] = block["at"]
         record["height"], record["block"] = block["height"], block["hash"]
         record["index"] = event["index"]
+    record["order"] = facts.order_key(record)
     for name in _CARRIED:
         if name in event:
             record[name] = event[name]

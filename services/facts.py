@@ -125,6 +125,12 @@ def order(record: Record) -> tuple[int, int, int, str]:
     return record["at"], record.get("height") or 0, record.get("index") or 0, record["_id"]
 
 
+def order_key(record: Record) -> str:
+    """Return the text by which records sort as by `order`, but for the identity."""
+    at, height, index, _ = order(record)
+    return f"{at:016d}.{height:016d}.{index:020d}"
+
+
 def of_template(records: Iterable[Record]) -> TemplateFacts | None:
     """Return the facts of a template from its standing records, or None without any."""
     fields: dict[str, Any] = {}

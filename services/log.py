@@ -174,23 +174,7 @@ class Log:
         """
 
         async def write(session: Session) -> Receipt:
-            documents = [entry for each in deliveries for entry in _entries(each, source)]
-            duplicates = sum(len(each.events) for each in deliveries)
-            duplicates -= sum(len(document.get("events", ())) for document in documents)
-            duplicates += await self._drop_known(documents, session)
-            documents = [each for each in documents if each["size"] or "client_ids" not in each]
-            newest = await self._collection.find_one(
-                {}, {"_id": 1}, sort=[("_id", -1)], session=session
-            )
-            for number, document in enumerate(documents, (newest["_id"] if newest else 0) + 1):
-                document["_id"] = number
-            if documents:
-                await self._collection.insert_many(documents, session=session)
-            receipt = Receipt(
-                accepted=sum(document["size"] for document in documents),
-                duplicates=duplicates,
-                refused=_total(each.refused for each in deliveries),
-            )
+            receipt = await self._write_all(deliveries, source, session)
             if alongside is not None:
                 await alongside(session, receipt)
             return receipt
@@ -204,6 +188,26 @@ class Log:
         finally:
             self._last = None
             self.arrived.set()
+
+    async def _write_all(
+        self, deliveries: Sequence[Delivery], source: str, session: Session
+    ) -> Receipt:
+        documents = [entry for each in deliveries for entry in _entries(each, source)]
+        given = sum(len(each.events) for each in deliveries)
+        await self._drop_known(documents, session)
+        documents = [each for each in documents if each["size"] or "client_ids" not in each]
+        newest = await self._collection.find_one(
+            {}, {"_id": 1}, sort=[("_id", -1)], session=session
+        )
+        for number, document in enumerate(documents, (newest["_id"] if newest else 0) + 1):
+            document["_id"] = number
+        if documents:
+            await self._collection.insert_many(documents, session=session)
+        return Receipt(
+            accepted=sum(document["size"] for document in documents),
+            duplicates=given - sum(len(document.get("events", ())) for document in documents),
+            refused=_total(each.refused for each in deliveries),
+        )
 
     async def _together(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
         """Run a transaction, again if another writer has taken its numbers or its client ids."""

@@ -162,6 +162,21 @@ async def test_many_commits_are_one_question_at_a_time(browser: Browser, service
         assert 1 <= asked["BadgesMost"] < 20
 
 
+async def test_what_is_open_is_asked_for_again_at_each_quarter_hour(
+    browser: Browser, service: Running
+) -> None:
+    async with visit(browser, "about:blank") as visited:
+        page = visited.page
+        await page.clock.install()
+        await page.goto(service.base)
+        await is_live(page)
+        await page.wait_for_load_state("networkidle")
+        asked = operations(visited)
+        async with page.expect_request(lambda request: "BadgesIssued" in (request.post_data or "")):
+            await page.clock.fast_forward("15:01")
+        assert asked["BadgesIssued"] == 1
+
+
 async def test_a_killed_service_is_survived_with_the_right_states_shown(
     browser: Browser, tmp_path: Path
 ) -> None:

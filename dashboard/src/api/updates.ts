@@ -43,8 +43,6 @@ export interface Connection {
   state: ConnectionState;
   /** The last update; null before the first. */
   latest: AnalyticsUpdate | null;
-  /** What the first update after a reconnection told; null if there was none. */
-  resumed: AnalyticsUpdate | null;
 }
 
 /** The events that can be listened to: any update, those of one reason, those with such events. */
@@ -76,10 +74,11 @@ interface Options {
 
 /** The subscription `analyticsUpdated`, open while anybody watches or listens. */
 export class Updates {
-  #connection: Connection = { state: 'connecting', latest: null, resumed: null };
+  #connection: Connection = { state: 'connecting', latest: null };
   readonly #watchers = new Set<() => void>();
   readonly #listeners = new Map<UpdateEvent, Set<Listener>>();
   #users = 0;
+  #client: Client | undefined;
   #close: (() => void) | undefined;
   #wake = () => {};
 
@@ -126,7 +125,8 @@ export class Updates {
   }
 
   #open(): () => void {
-    const client = this.#client();
+    const client = this.#connect();
+    this.#client = client;
     const online = () => this.#wake();
     const offline = () => {
       this.#set({ state: 'offline' });
@@ -136,13 +136,15 @@ export class Updates {
     globalThis.addEventListener?.('offline', offline);
     this.#subscribe(client);
     return () => {
+      this.#client = undefined;
+      this.#set({ state: 'connecting' });
       globalThis.removeEventListener?.('online', online);
       globalThis.removeEventListener?.('offline', offline);
       void client.dispose();
     };
   }
 
-  #client(): Client {
+  #connect(): Client {
     let silence: ReturnType<typeof setTimeout> | undefined;
     const client = createClient({
       url: this.url,
@@ -183,8 +185,7 @@ export class Updates {
     let after = this.#connection.latest?.position ?? null;
     const received = (update: AnalyticsUpdate) => {
       after = update.position;
-      const resumed = this.#connection.latest && this.#connection.state !== 'live' ? update : null;
-      this.#set({ state: 'live', latest: update, ...(resumed && { resumed }) });
+      this.#set({ state: 'live', latest: update });
       this.#tell(update);
     };
     client.subscribe<AnalyticsUpdatedSubscription>(
@@ -197,13 +198,15 @@ export class Updates {
       },
       {
         next: ({ data }) => data && received(data.analyticsUpdated),
-        error: (error) => this.#failed(client, error),
-        complete: () => {},
+        error: (error) => this.#ended(client, error),
+        complete: () => this.#ended(client, null),
       },
     );
   }
 
-  #failed(client: Client, error: unknown) {
+  // The subscription ends by itself if it is refused, or if the service ends it.
+  #ended(client: Client, error: unknown) {
+    if (this.#client !== client) return;
     const [first] = Array.isArray(error) ? error : [];
     const code = first?.extensions?.code ?? (error as { code?: number } | null)?.code;
     if (code === 'FORBIDDEN' || code === 'UNAUTHENTICATED' || code === 4401 || code === 4403) {
@@ -211,10 +214,10 @@ export class Updates {
       return;
     }
     // A service that was set up anew has not reached the position: it is asked without one.
-    if (code === 'BAD_USER_INPUT') this.#set({ latest: null, state: 'reconnecting' });
-    else this.#set({ state: 'offline' });
-    void this.#wait(code === 'BAD_USER_INPUT' ? 0 : ATTEMPTS_UNTIL_OFFLINE).then(
-      () => this.#users && this.#subscribe(client),
+    const isAnew = code === 'BAD_USER_INPUT';
+    this.#set(isAnew ? { state: 'reconnecting', latest: null } : { state: 'offline' });
+    void this.#wait(isAnew ? 0 : ATTEMPTS_UNTIL_OFFLINE).then(
+      () => this.#client === client && this.#subscribe(client),
     );
   }
 

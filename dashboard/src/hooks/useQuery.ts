@@ -3,6 +3,9 @@ import type { Service, ServiceError } from '../api/service';
 import type { MetricFamily, TypedDocumentString } from '../generated/graphql';
 import { useService } from './useService';
 
+// A day, a week, a month begins at a quarter hour, wherever it does: what is open may end at one.
+const QUARTER_MS = 15 * 60_000;
+
 // However many commits arrive, a panel asks no more often than this.
 const PAUSE_MS = 500;
 
@@ -23,12 +26,12 @@ interface State<Data> {
 }
 
 /**
- * Asks at once, and again whenever figures of one of the families move: one request at a time, and
- * one more after it for all that moved meanwhile. Null variables ask nothing.
+ * Asks at once, and again whenever figures of one of the families move and at each quarter hour: one
+ * request at a time, and one more after it for all that moved meanwhile.
  */
 export function useQuery<Data, Variables>(
   document: TypedDocumentString<Data, Variables>,
-  variables: Variables | null,
+  variables: Variables,
   families: readonly MetricFamily[],
 ): Answer<Data> {
   const service = useService();
@@ -38,18 +41,16 @@ export function useQuery<Data, Variables>(
   const moving = families.join();
 
   useEffect(() => {
-    const asked = JSON.parse(key) as Variables | null;
-    if (asked === null) {
-      setState({});
-      return;
-    }
+    const asked = JSON.parse(key) as Variables;
     const refresher = refresh(service, document, asked, (outcome) =>
       setState((before) => ({ ...before, error: undefined, ...outcome, key })),
     );
     again.current = refresher.again;
     const end = service.updates.whenMoved(moving.split(',') as MetricFamily[], refresher.again);
+    const endQuarters = atQuarters(refresher.again);
     return () => {
       end();
+      endQuarters();
       refresher.stop();
     };
   }, [service, document, key, moving]);
@@ -60,6 +61,22 @@ export function useQuery<Data, Variables>(
     isFresh: state.key === key && state.data !== undefined,
     retry: useCallback(() => again.current(), []),
   };
+}
+
+function atQuarters(callback: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const wait = () => {
+    timer = setTimeout(
+      () => {
+        callback();
+        wait();
+      },
+      // A moment later, for clocks differ.
+      QUARTER_MS - (Date.now() % QUARTER_MS) + PAUSE_MS,
+    );
+  };
+  wait();
+  return () => clearTimeout(timer);
 }
 
 function refresh<Data, Variables>(
