@@ -10,6 +10,7 @@ import click
 
 from documents.connection import DatabaseError
 from progress import WorkFailed
+from schema import serving
 from settings import Settings, SettingsError, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,9 +88,11 @@ def cli() -> None:
 def serve(**flags: Any) -> None:
     """Serve GraphQL, the webhook and the dashboard."""
     settings = given(flags)
+    # At once: who connects while the rest is imported and mongod starts, waits and is answered.
+    listening = listen(settings)
     import server  # noqa: PLC0415  # neither `--help` nor a bad setting needs a server
 
-    server.run(server.serve(settings, listen(settings)))
+    server.run(server.serve(settings, listening))
 
 
 @cli.command()
@@ -202,10 +205,8 @@ def schema() -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens as the settings say. Raises `StartError`."""
-    from schema import websocket  # noqa: PLC0415  # `--help` needs no server
-
     try:
-        return websocket.listen(settings.host, settings.port)
+        return serving.listen(settings.host, settings.port)
     except OSError as error:
         # Python adds which address it was, and that is told here.
         reason, *_ = str(error.strerror).split(" (while attempting")

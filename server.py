@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from app import DIST, Service, access, application, opened
-from schema.websocket import SERVER_OPTIONS
+from schema.serving import SERVER_OPTIONS
 from settings import Settings, SettingsError
 
 if TYPE_CHECKING:

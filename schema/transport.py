@@ -14,6 +14,7 @@ from strawberry.types import ExecutionResult
 
 from schema.errors import is_request_error, present
 from schema.limits import Limits
+from schema.serving import STALL_SECONDS
 from services.errors import AnalyticsError
 
 ContextFactory = Callable[[HTTPConnection, Mapping[str, object]], Awaitable[object]]
@@ -23,10 +24,6 @@ The mapping is the payload of `connection_init`, where browsers put the headers 
 set on a websocket; it is empty for HTTP. Raises `AnalyticsError` to turn the client away, with
 the code UNAUTHENTICATED or FORBIDDEN where that is the reason.
 """
-
-
-STALL_SECONDS = 20.0
-"""How long a client may take to make room for the next message."""
 
 
 class MalformedError(Exception):

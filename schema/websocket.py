@@ -7,10 +7,9 @@ that fails ends only itself, with an `error` message.
 
 import asyncio
 import logging
-import socket as sockets
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.types import ExecutionResult
 
 from schema.errors import is_request_error
-from schema.transport import STALL_SECONDS, MalformedError, Operation, Transport, encode
+from schema.transport import MalformedError, Operation, Transport, encode
 from services.errors import AnalyticsError
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -28,44 +27,7 @@ OPERATIONS_PER_CONNECTION: Final = 100
 MAX_MESSAGE: Final = 64 * 1024
 """Bytes of a message of a client."""
 
-SERVER_OPTIONS: Final[Mapping[str, Any]] = {
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    "lifespan": "on",
-    "ws": "websockets-sansio",
-    "ws_max_size": MAX_MESSAGE,
-    "ws_per_message_deflate": False,
-    "ws_ping_interval": 15.0,
-    "ws_ping_timeout": 10.0,
-    "timeout_graceful_shutdown": 1,
-}
-"""What `uvicorn.Config` needs, in production and in tests: a lost client is noticed within 25 s,
-and one that takes nothing holds up a restart for a second and no longer."""
-
 _log = logging.getLogger(__name__)
-
-
-def listen(host: str, port: int, stall_seconds: float = STALL_SECONDS) -> sockets.socket:
-    """Return a listening socket whose connections end when the peer takes nothing for so long.
-
-    With SERVER_OPTIONS a client that stalls or is lost is gone after 45 s in all.
-
-    uvicorn closes such a connection only after the peer has taken what was written to it, that is
-    never, and ASGI has no way to abort it; the kernel has (Linux: TCP_USER_TIMEOUT). `port` 0
-    takes any free one. Raises `OSError` when the address is in use or not this machine's.
-    """
-    listening = sockets.create_server(
-        (host, port),
-        family=sockets.AF_INET6 if ":" in host else sockets.AF_INET,
-        backlog=2048,
-        # Whoever asks for any address means those of IPv4 too.
-        dualstack_ipv6=host == "::" and sockets.has_dualstack_ipv6(),
-    )
-    if hasattr(sockets, "TCP_USER_TIMEOUT"):
-        milliseconds = round(stall_seconds * 1000)
-        listening.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, milliseconds)
-    return listening
 
 
 class _Close(Exception):

@@ -18,7 +18,7 @@ from pymongo import monitoring
 import cli
 from app import Service, access, application, opened
 from ingest.processor import Processor
-from schema.websocket import SERVER_OPTIONS, listen
+from schema.serving import SERVER_OPTIONS, listen
 from services.ledger import Ledger
 from settings import Settings, load_settings
 

@@ -9,8 +9,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from schema.transport import STALL_SECONDS
-from schema.websocket import SERVER_OPTIONS, listen
+from schema.serving import SERVER_OPTIONS, STALL_SECONDS, listen
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Starting through the real command line: what is told, and what stops a start."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from documents.connection import Client
-from tests.processes import Passportx, mongod, run, until
+from tests.processes import PATIENCE, Passportx, free_port, mongod, run, until
 
 QUERY = "{status{position}}"
 PASSWORD = "hush"  # noqa: S105  # of a server that lives as long as its test
@@ -90,6 +91,33 @@ async def test_a_start_says_where_everything_is(service: Passportx) -> None:
             headers={"authorization": f"Bearer {token}"},
         )
         assert taken.status_code == 200
+
+
+async def test_who_connects_while_the_service_starts_waits_and_is_answered(
+    tmp_path: Path,
+) -> None:
+    """A Chainhook tries three times, a second apart, and then no more."""
+    port = free_port()
+    service = Passportx("serve", "--port", str(port), "--data-dir", str(tmp_path))
+    await service.start()
+
+    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return None
+
+    try:
+        connection = await until(connected)
+        assert connection is not None
+        assert service.printed == [], "it serves already"
+        reader, writer = connection
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), PATIENCE)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    finally:
+        await service.stop(signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("host", "names"), [("127.0.0.1", "localhost"), ("::1", "[::1]")])
