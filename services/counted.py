@@ -66,11 +66,10 @@ class CounterFigures:
             return {cell["key"]: cell["n"] for cell in found if cell["n"]}
         parts = reading.cover(*range_)
         months = {*parts.months, *(month_of_day(day)[0] for day in parts.days)}
-        query = {"series": series, "period": {"$in": list(months)}}
-        fields = {"key": 1, "period": 1, "n": 1, "parts": 1}
         counted: Counter[str] = Counter()
-        for cell in await reading.find(reading.projection.months, query, fields):
-            counted[cell["key"]] += _of_month(cell, cell["period"], parts)
+        for month, cells in (await reading.whole_months(series, months)).items():
+            for cell in cells:
+                counted[cell["key"]] += _of_month(cell, month, parts)
         rows = await self._facts(_edges(parts))
         counted.update(by_key(rows, dimension, reading))
         return {key: n for key, n in counted.items() if n}

@@ -96,6 +96,7 @@ class Reading:
         self.codes = codes
         self.filtered: dict[Any, Any] = {}
         """The figures of the filters used last, which hold their facts; `View` keeps it."""
+        self._whole_months: dict[tuple[str, int], list[Cell]] = {}
         self._once: dict[Hashable, asyncio.Task[Any]] = {}
         self._turn = asyncio.Lock()
         self._counted = {
@@ -170,6 +171,22 @@ class Reading:
             {month: found[name] for name, month in names.items() if name in found}
             for names in wanted
         ]
+
+    async def whole_months(self, series: str, months: Iterable[int]) -> dict[int, list[Cell]]:
+        """Return the counts of all keys of a series in each month."""
+        known, months = self._whole_months, set(months)
+        missing = [month for month in months if (series, month) not in known]
+        if missing:
+            query = {"series": series, "period": {"$in": missing}}
+            fields = {"key": 1, "period": 1, "n": 1, "parts": 1}
+            found: dict[int, list[Cell]] = {month: [] for month in missing}
+            for cell in await self.find(self.projection.months, query, fields):
+                found[cell["period"]].append(cell)
+            known.update({(series, month): cells for month, cells in found.items()})
+        result = {month: known[series, month] for month in months}
+        if sum(map(len, known.values())) > KEPT_CELLS:
+            known.clear()
+        return result
 
     async def users_by_month(
         self, series: str, keys: Sequence[str], months: Iterable[int]

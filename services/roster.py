@@ -1,7 +1,8 @@
 """The users in a batch: who appears, who joins when, how many badges each has."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
+from typing import Any
 
 from services.events import EventType
 from services.facts import BadgeFacts, Change, Record, UserFacts
@@ -122,15 +123,35 @@ class Roster:
         self, users: Iterable[str | None], records: dict[str, Record]
     ) -> AsyncIterator[Record]:
         """Return the live records by which the users appear, as they are after the batch."""
-        wanted = set(users)
+        async for record in self._live(users, records, {}):
+            if record["type"] in APPEARANCES:
+                yield record
+
+    async def issues(
+        self,
+        users: Iterable[str | None],
+        records: dict[str, Record],
+        templates: Collection[str | None] | None = None,
+    ) -> AsyncIterator[Record]:
+        """Return the live issues of badges to the users, of the templates if they are given."""
+        narrowed = {} if templates is None else {"template": {"$in": list(templates)}}
+        async for record in self._live(users, records, narrowed):
+            is_meant = templates is None or record.get("template") in templates
+            if is_meant and record["type"] == EventType.BADGE_ISSUED:
+                yield record
+
+    async def _live(
+        self, users: Iterable[str | None], records: dict[str, Record], narrowed: dict[str, Any]
+    ) -> AsyncIterator[Record]:
+        wanted = set(users) - {None}
         if not wanted:
             return
         for record in records.values():
-            if record["live"] and record.get("user") in wanted and record["type"] in APPEARANCES:
+            if record["live"] and record.get("user") in wanted:
                 yield record
-        query = {"user": {"$in": list(wanted)}, "live": True}
+        query = {"user": {"$in": list(wanted)}, "live": True, **narrowed}
         async for row in self._workspace.projection.events.find(query):
-            if row["_id"] not in records and row["type"] in APPEARANCES:
+            if row["_id"] not in records:
                 yield row
 
 

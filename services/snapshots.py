@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 5.0
 """How long after a commit the snapshots are looked at, so that a backlog is done with first."""
 RETRY_SECONDS = 5.0
+BACKLOG = 500
+"""So many waiting events are a backlog."""
 
 
 class SnapshotPeriod(StrEnum):
@@ -282,7 +284,8 @@ class Snapshots:
         while True:
             seen = self._updates.position
             try:
-                await self.tick()
+                if not await self._is_behind():
+                    await self.tick()
             except (PyMongoError, AnalyticsError) as error:
                 logger.warning("Snapshots were not recorded, trying again: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -298,6 +301,11 @@ class Snapshots:
                 await asyncio.sleep(SETTLE_SECONDS)
             except TimeoutError:
                 continue
+
+    async def _is_behind(self) -> bool:
+        """Return whether a backlog is being committed, which would make snapshots stale at once."""
+        events, _ = await self._ledger.waiting()
+        return events > BACKLOG
 
     async def _since(self, reading: Reading) -> int | None:
         """Return the earliest instant whose figures moved after what the scheduler has seen."""

@@ -106,18 +106,24 @@ class Tally:
         remaining: _Remaining = defaultdict(list)
         for ordinal, joined in self._joined.items():
             remaining["users", None, ordinal].append(joined)
-        users = {_user(fall.fact) for fall in self._falls if fall.point.distinct == "user"}
-        async for record in roster.appearances(users - {None}, records):
-            if record["type"] == EventType.BADGE_ISSUED:
-                ordinal = roster.ordinal(record["user"])
-                for series, key, at, distinct in points(stored_badge(record)):
-                    if distinct == "user":
-                        remaining[series, key, ordinal].append(record["at"] if at is None else at)
+        timed = {_user(fall.fact) for fall in self._falls if _is_counted_in_time(fall.point)}
+        held = [fall for fall in self._falls if fall.point.series == "held.template"]
+        holders, templates = {_user(fall.fact) for fall in held}, {fall.point.key for fall in held}
+        async for record in roster.issues(timed, records):
+            self._add_points(remaining, record, roster)
+        async for record in roster.issues(holders - timed, records, templates):
+            self._add_points(remaining, record, roster)
         for (_, issuer, _, distinct), code, fact in self._falls:
             place = "templates.issuer", issuer, code
             if distinct == "template" and isinstance(fact, BadgeFacts) and place not in remaining:
                 remaining[place] = [record["at"] async for record in self._issues(fact, records)]
         return remaining
+
+    def _add_points(self, remaining: _Remaining, record: Record, roster: Roster) -> None:
+        ordinal = roster.ordinal(record["user"])
+        for series, key, at, distinct in points(stored_badge(record)):
+            if distinct == "user":
+                remaining[series, key, ordinal].append(record["at"] if at is None else at)
 
     async def _issues(self, badge: BadgeFacts, records: dict[str, Record]) -> AsyncIterator[Record]:
         """Return the issues of a badge's template by its issuer that are live after the batch."""
@@ -171,6 +177,11 @@ class Tally:
                 end = NEVER if facts.deactivated is None else facts.deactivated
                 return facts.created, end, 0, 0, 0, community, 0, 0, COMMUNITY, 0
         raise TypeError(f"{facts!r} has no row")
+
+
+def _is_counted_in_time(point: Point) -> bool:
+    """Return whether a badge's recipient is distinguished there by the time of the issue."""
+    return point.distinct == "user" and point.at is not None and point.series != "users"
 
 
 _NO_ROW = (NEVER, NEVER, 0, 0, 0, 0, 0, 0, NO_FACT, 0)
