@@ -32,6 +32,7 @@ class Issued:
     community: str | None
     revoked: int | None
     hard: bool
+    on_chain: bool
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Founded:
     owner: str | None
     at: int
     deactivated: int | None
+    on_chain: bool
 
 
 @dataclass(slots=True)
@@ -148,7 +150,12 @@ def _found(truth: Truth, of_type: dict[str, list[Told]]) -> None:
     for event in of_type[EventType.COMMUNITY_CREATED]:
         if event["community"] not in truth.communities:
             truth.communities[event["community"]] = Founded(
-                event["community"], event.get("name"), event.get("user"), event["at"], None
+                event["community"],
+                event.get("name"),
+                event.get("user"),
+                event["at"],
+                None,
+                "height" in event,
             )
             truth.events.append(event)
     for event in of_type[EventType.COMMUNITY_TRANSFERRED]:
@@ -199,6 +206,7 @@ def _badge(event: Told, templates: dict[str, Template]) -> Issued:
         community=event.get("community", template.community),
         revoked=None,
         hard=False,
+        on_chain="height" in event,
     )
 
 

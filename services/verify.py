@@ -6,7 +6,7 @@ from math import isclose
 from typing import Any
 
 from documents.projection import Database
-from services import expected
+from services import cellcheck, expected
 from services.analytics import Analytics, Question
 from services.catalogue import METRICS
 from services.community import CommunityMetrics
@@ -76,9 +76,15 @@ async def verify(
         await answered(await analytics.view(question, reading), (Granularity.MONTH,))
         for question in await _questions(analytics, reading)
     ]
+    cells = await cellcheck.stored(reading)
     last = reading.head.sequence
     truth = await recount(database, last, lambda n: tell(n, last + len(kept)))
-    found = []
+    wanted = cellcheck.counted(truth)
+    found = [
+        Difference(f"counter {cell}", cells.get(cell), wanted.get(cell))
+        for cell in sorted(cells.keys() | wanted.keys())
+        if cells.get(cell) != wanted.get(cell)
+    ]
     for number, each in enumerate(kept):
         found += list(differing(each, truth))
         tell(last + number + 1, last + len(kept))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from documents.connection import Database, connect
 from ingest.synthetic import truth as told_by
+from services import cellcheck
 from services.analytics import Question
 from services.figures import Where
 from services.rebuild import rebuild
@@ -71,7 +72,13 @@ def questions(random: Random, truth: Truth) -> list[Question]:
 async def compared(services: Services, truth: Truth, random: Random) -> list[str]:
     """Return where the answers are not those of brute force, over many questions."""
     reading = await services.analytics.reading()
-    found = []
+    found: list[str] = []
+    cells, wanted = await cellcheck.stored(reading), cellcheck.counted(truth)
+    found += [
+        f"{cell}: kept {cells.get(cell)}, expected {wanted.get(cell)}"
+        for cell in cells.keys() | wanted.keys()
+        if cells.get(cell) != wanted.get(cell)
+    ]
     for question in questions(random, truth):
         view = await services.analytics.view(question, reading)
         kept = await answered(view, (Granularity.DAY, Granularity.MONTH))

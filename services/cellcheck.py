@@ -1,0 +1,97 @@
+"""Every counter against a recount: what the facts of the log add up to, cell by cell."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from pyroaring import BitMap
+
+from services.catalogue import points
+from services.cells import NO_KEY, cell_id
+from services.facts import BadgeFacts, CommunityFacts, Facts, MembershipFacts, UserFacts
+from services.reading import Reading
+from services.recount import Truth
+from services.window import ATOM_MS, ATOMS_A_DAY, month_of_day
+
+Cell = dict[str, Any]
+
+
+async def stored(reading: Reading) -> dict[str, Cell]:
+    """Return every counter that is not empty, by its `_id`: how many, where, of how many users."""
+    found = {}
+    levels = reading.projection.totals, reading.projection.months, reading.projection.days
+    for level in levels:
+        for row in await reading.find(level, {"n": {"$ne": 0}}):
+            parts = {part: n for part, n in row.get("parts", {}).items() if n}
+            users = len(BitMap.deserialize(row["users"])) if row.get("users") else 0
+            found[row["_id"]] = {"n": row["n"], "parts": parts, "distinct": users}
+    return found
+
+
+def counted(truth: Truth) -> dict[str, Cell]:
+    """Return what every counter must be."""
+    n: Counter[str] = Counter()
+    parts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    distinct: defaultdict[str, set[str | None]] = defaultdict(set)
+    for fact in _facts(truth):
+        for series, key, at, whom in points(fact):
+            for cell, part in _cells(series, key, at):
+                n[cell] += 1
+                if part is not None:
+                    parts[cell][part] += 1
+                if whom:
+                    distinct[cell].add(_who(fact, whom))
+    for event in truth.events:
+        n[cell_id("events", event["type"], None)] += 1
+    return {
+        cell: {"n": count, "parts": dict(parts[cell]), "distinct": len(distinct[cell])}
+        for cell, count in n.items()
+    }
+
+
+def _cells(series: str, key: str | None, at: int | None) -> Iterator[tuple[str, str | None]]:
+    name = key or NO_KEY
+    yield cell_id(series, name, None), None
+    if at is None:
+        return
+    day, slot = divmod(at // ATOM_MS, ATOMS_A_DAY)
+    month, place = month_of_day(day)
+    yield cell_id(series, name, month), str(place)
+    if key is None:
+        yield cell_id(series, name, day), str(slot)
+
+
+def _who(fact: Facts, whom: str) -> str | None:
+    if isinstance(fact, BadgeFacts):
+        return fact.recipient if whom == "user" else fact.template
+    return fact.user if isinstance(fact, UserFacts) else None
+
+
+def _facts(truth: Truth) -> Iterator[Facts]:
+    for each in truth.badges:
+        yield BadgeFacts(
+            badge=each.badge,
+            recipient=each.user,
+            at=each.at,
+            issuer=each.issuer,
+            template=each.template,
+            category=None if each.category is None else int(each.category),
+            level=None if each.level is None else int(each.level),
+            community=each.community,
+            revoked=each.revoked,
+            hard=each.hard,
+            on_chain=each.on_chain,
+        )
+    for known in truth.communities.values():
+        yield CommunityFacts(
+            community=known.community,
+            name=known.name,
+            owner=known.owner,
+            created=known.at,
+            deactivated=known.deactivated,
+            on_chain=known.on_chain,
+        )
+    for community, user, since in truth.members:
+        yield MembershipFacts(community, user, since)
+    for name, person in truth.users.items():
+        yield UserFacts(name, person.joined, person.first, person.issued, person.held)
