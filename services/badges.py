@@ -13,12 +13,15 @@ from services.activity import BlockReference
 from services.answers import Badge, Position, instant
 from services.columns import FactRows, within
 from services.community import Community, communities
+from services.errors import AnalyticsError
 from services.figures import matched, matching
 from services.paging import Page, PageInfo, cut
 from services.standings import kinds
 from services.tables import NEVER
 from services.view import View
 from services.window import ATOM_MS, Weekday, hour_of_the_week
+
+LAST_HOUR = 23
 
 
 class BadgeOrder(StrEnum):
@@ -117,6 +120,14 @@ async def badges(view: View, asked: BadgesAsked, page: Page) -> IssuedBadgeConne
 
 async def chosen(view: View, asked: BadgesAsked) -> FactRows:
     """Return the rows of the badges that are meant."""
+    if asked.hour is not None and not 0 <= asked.hour <= LAST_HOUR:
+        raise AnalyticsError(
+            "LIMIT_EXCEEDED",
+            f"`hour` is 0 to {LAST_HOUR}, not {asked.hour}.",
+            limit="hour",
+            minimum=0,
+            maximum=LAST_HOUR,
+        )
     low, high = view.range or (None, None)
     found = await view.reading.columns.facts(low, high)
     wanted = matching(found.rows, matched(view.reading, view.where))
