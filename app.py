@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -16,8 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from documents.abandoned import end_abandoned_transactions
-from documents.connection import checking, connect
-from documents.projection import Database, prepare
+from documents.projection import Database
 from ingest import webhook
 from ingest.chainhook import Contracts
 from ingest.processor import Processor
@@ -283,27 +282,3 @@ def access(settings: Settings, made: str | None) -> Access:
         },
         open_reads=not reads and settings.is_local,
     )
-
-
-@asynccontextmanager
-async def opened(settings: Settings, *, join: bool = False) -> AsyncIterator[Database]:
-    """Open the database that the settings name, or the embedded one. Raises `DatabaseError`.
-
-    With `join`, an embedded one that a running service has open is used beside it.
-    """
-    from documents import embedded  # noqa: PLC0415  # not needed with MONGODB_URL
-
-    async with AsyncExitStack() as stack:
-        url = settings.mongodb_url
-        if url is None:
-            try:
-                url = await stack.enter_async_context(embedded.EmbeddedMongo(settings.data_dir))
-            except embedded.DataDirectoryInUse:
-                url = await embedded.running_url(settings.data_dir) if join else None
-                if url is None:
-                    raise
-        database = await connect(url, settings.mongodb_database)
-        stack.callback(database.client.close)
-        with checking(database):
-            await prepare(database)
-        yield database

@@ -11,7 +11,8 @@ from typing import BinaryIO
 import click
 from pymongo.errors import PyMongoError
 
-from app import contracts, opened
+from app import contracts
+from database import opened
 from ingest.importing import Importer, Taken
 from progress import WorkFailed, telling
 from schema.events import event_reader

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import click
 from pymongo.errors import PyMongoError
 
-from app import Service, access, opened
+from app import Service, access
+from database import opened
 from progress import WorkFailed, telling
 from services import rebuild as rebuilding
 from services import verify as verifying

@@ -17,7 +17,7 @@ import click
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
-from app import DIST, Service, access, application, opened
+from database import opened
 from schema.serving import SERVER_OPTIONS
 from settings import Settings, SettingsError
 
@@ -80,11 +80,18 @@ async def demonstrate(
 async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
     if not (settings.mongodb_url and settings.ingest_tokens):
         _make_data_directory(settings.data_dir)
-    async with opened(settings) as database:
+    async with opened(settings, meanwhile=_import_app) as database:
+        from app import Service, access, application  # noqa: PLC0415  # see `_import_app`
+
         token = ingest_token(settings)
         service = Service(settings, database, access(settings, token))
         config = uvicorn.Config(application(settings, service), **SERVER_OPTIONS)
         yield _Server(config, lambda: _introduce(settings, listening))
+
+
+def _import_app() -> None:
+    """Import the rest, which takes as long as mongod needs to start."""
+    import app  # noqa: F401, PLC0415  # the next import of it is quick
 
 
 class _Server(uvicorn.Server):
@@ -177,6 +184,8 @@ def _address(listening: socket.socket) -> str:
 
 
 def _introduce(settings: Settings, listening: socket.socket) -> None:
+    from app import DIST  # noqa: PLC0415  # see `_import_app`
+
     address = _address(listening)
     database = "MONGODB_URL" if settings.mongodb_url else f"{settings.data_dir} (embedded)"
     where = "ANALYTICS_INGEST_TOKENS" if settings.ingest_tokens else settings.data_dir / TOKEN_FILE

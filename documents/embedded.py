@@ -22,7 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -92,7 +92,9 @@ class EmbeddedMongo:
     port. What was acknowledged with `w: majority` survives all of it.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, meanwhile: Callable[[], None] | None = None) -> None:
+        """`meanwhile` is called while the first mongod starts, for what takes as long."""
+        self._meanwhile = meanwhile
         self._data_dir = data_dir.resolve()
         self._database_path = self._data_dir / "db"
         self._log = self._data_dir / "mongod.log"
@@ -161,6 +163,8 @@ class EmbeddedMongo:
         for port in _candidate_ports(port_file):
             self._port = port
             process = await self._spawn()
+            if self._meanwhile:
+                self._meanwhile()
             if await self._becomes_primary(process):
                 port_file.write_text(f"{port}\n")
                 return

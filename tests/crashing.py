@@ -16,7 +16,8 @@ import uvicorn
 from pymongo import monitoring
 
 import cli
-from app import Service, access, application, opened
+from app import Service, access, application
+from database import opened
 from ingest.processor import Processor
 from schema.serving import SERVER_OPTIONS, listen
 from services.ledger import Ledger

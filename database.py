@@ -1,0 +1,35 @@
+"""Opening the database that the settings name."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from documents.connection import checking, connect
+from documents.embedded import DataDirectoryInUse, EmbeddedMongo, running_url
+from documents.projection import Database, prepare
+from settings import Settings
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, join: bool = False, meanwhile: Callable[[], None] | None = None
+) -> AsyncIterator[Database]:
+    """Open the database at MONGODB_URL, or the embedded one. Raises `DatabaseError`.
+
+    With `join`, an embedded one that a running service has open is used beside it. `meanwhile` is
+    called while an embedded one starts, which takes a process of its own some tenths of a second.
+    """
+    async with AsyncExitStack() as stack:
+        url = settings.mongodb_url
+        if url is None:
+            mongo = EmbeddedMongo(settings.data_dir, meanwhile)
+            try:
+                url = await stack.enter_async_context(mongo)
+            except DataDirectoryInUse:
+                url = await running_url(settings.data_dir) if join else None
+                if url is None:
+                    raise
+        database = await connect(url, settings.mongodb_database)
+        stack.callback(database.client.close)
+        with checking(database):
+            await prepare(database)
+        yield database
