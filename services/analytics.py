@@ -122,8 +122,9 @@ class Analytics:
         Raises `WindowError`, or `AnalyticsError` for a filter as `matched` does.
         """
         at = reading or await self.reading()
-        names = tuple(map(self._names.category_key, question.where.categories))
-        where = replace(question.where, categories=names)
+        categories = tuple(map(self._names.category_key, question.where.categories))
+        levels = tuple(map(self._names.level_key, question.where.levels))
+        where = replace(question.where, categories=categories, levels=levels)
         matched(at, where)
         now = self._clock()
         window = resolve(

@@ -122,6 +122,10 @@ class Names:
         """Return the name of a level: `unknown (9)` if none is configured for 9."""
         return _named(self.levels, key)
 
+    def level_key(self, key: str) -> str:
+        """Return the key of a level by that of its slice."""
+        return NO_KEY if key == "unknown" else key
+
 
 def _numbered(names: Mapping[int, str], name: str) -> str:
     if name == "unknown":
