@@ -120,7 +120,7 @@ async def _standing(
 def work_out(standing: Iterable[Told]) -> Truth:
     """Return what follows from the events that stand."""
     truth = Truth()
-    ordered = sorted(standing, key=_order)
+    ordered = sorted(standing, key=order)
     of_type: defaultdict[str, list[Told]] = defaultdict(list)
     for event in ordered:
         of_type[event["type"]].append(event)
@@ -132,7 +132,8 @@ def work_out(standing: Iterable[Told]) -> Truth:
     return truth
 
 
-def _order(event: Told) -> tuple[int, int, int, str]:
+def order(event: Told) -> tuple[int, int, int, str]:
+    """Return the sort key of chain order: time, height, place in the block, identity."""
     return event["at"], event.get("height") or 0, event.get("index") or 0, event["id"]
 
 

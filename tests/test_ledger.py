@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 from hypothesis import Phase, given, settings
@@ -10,13 +12,26 @@ from hypothesis import strategies as st
 
 from documents.connection import Database, connect
 from ingest.synthetic import truth as told_by
-from services import cellcheck
+from services import activity, cellcheck, expected
 from services.analytics import Question
+from services.distribution import BadgeDistribution
 from services.figures import Where
+from services.paging import Page
 from services.rebuild import rebuild
-from services.recount import Told, Truth, recount, work_out
-from services.verify import answered, differing
-from services.window import Between, Comparison, Granularity, Last, RangeSpec, Weekday
+from services.recount import Told, Truth, order, recount, work_out
+from services.retention import RetentionMode
+from services.users import UserMetrics
+from services.verify import Difference, Kept, answered, differences, differing
+from services.view import View
+from services.window import (
+    Between,
+    Comparison,
+    Granularity,
+    Last,
+    RangeSpec,
+    Weekday,
+    WindowError,
+)
 from tests.histories import NOW, History
 from tests.services import Services
 
@@ -66,7 +81,11 @@ def questions(random: Random, truth: Truth) -> list[Question]:
             )
         )
         asked.append(Question(where=where, zone=random.choice(zones)))
-    return asked
+    return random.sample(asked, k=min(QUESTIONS, len(asked)))
+
+
+QUESTIONS = 5
+"""How many questions each history is asked."""
 
 
 async def compared(services: Services, truth: Truth, random: Random) -> list[str]:
@@ -81,9 +100,85 @@ async def compared(services: Services, truth: Truth, random: Random) -> list[str
     ]
     for question in questions(random, truth):
         view = await services.analytics.view(question, reading)
-        kept = await answered(view, (Granularity.DAY, Granularity.MONTH))
+        kept = await answered(view, [random.choice(list(Granularity))])
         found += [f"{question}: {each}" for each in differing(kept, truth)]
+        found += [f"{question}: {each}" for each in await with_arguments(view, truth, random)]
+        found += [f"{question}: {each}" for each in broken_identities(kept)]
+    found += await misplaced(services, truth)
     return found
+
+
+async def with_arguments(view: View, truth: Truth, random: Random) -> list[Difference]:
+    """Return where figures that take arguments are not those of brute force."""
+    by = random.choice([Granularity.DAY, Granularity.WEEK, Granularity.MONTH])
+    mode, first = random.choice(list(RetentionMode)), random.randint(1, 30)
+    chosen = expected.Chosen(truth, view.where)
+    users, brute = UserMetrics(view=view), expected.UserMetrics(chosen, view)
+    badges, brute_badges = BadgeDistribution(view=view), expected.BadgeDistribution(chosen, view)
+    try:
+        cohorts = await users.retention_cohorts(by, mode)
+    except WindowError:
+        return []  # more cohorts than there may be, which a test of its own is about
+    kept = [
+        cohorts,
+        await users.lifecycle(by),
+        await users.retention_rate(by),
+        await badges.top_badges(first),
+        await badges.trending_badges(first),
+        await badges.badges_by_issuer(first),
+    ]
+    wanted = [
+        brute.retention_cohorts(by, mode),
+        brute.lifecycle(by),
+        brute.retention_rate(by),
+        brute_badges.top_badges(first),
+        brute_badges.trending_badges(first),
+        brute_badges.badges_by_issuer(first),
+    ]
+    return list(differences(kept, wanted, f"by {by} {mode} {first}"))
+
+
+def broken_identities(kept: Kept) -> list[str]:
+    """Return which of the identities that hold for any history do not hold."""
+    users, issuance = kept.answers["UserMetrics"], kept.answers["IssuanceMetrics"]
+    points: Any = users["lifecycle"]
+    broken = [
+        f"lifecycle {now}"
+        for before, now in pairwise([None, *points])
+        if now.active != now.new + now.returning + now.resurrected
+        or (
+            before is not None
+            and now.active - before.active != now.new + now.resurrected - now.dormant
+        )
+    ]
+    for name in ("by_category", "by_level"):
+        slices: Any = issuance[name]
+        if slices and sum(each.percentage for each in slices) != 100:
+            broken.append(f"{name} does not add to 100")
+        if sum(each.count for each in slices) != issuance["badges_issued"]:
+            broken.append(f"{name} does not add to the whole")
+    series: Any = users["daily_active_users"]
+    months: Any = users["monthly_active_users"]
+    if not isinstance(series, str) and not isinstance(months, str):
+        most = max((point.value or 0 for point in series), default=0)
+        if sum(point.value or 0 for point in months) < most:
+            broken.append("fewer users in all months than on one day")
+    return broken
+
+
+async def misplaced(services: Services, truth: Truth) -> list[str]:
+    """Return whether the activity is not the events that take effect, the newest first."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = Page(size=100, backward=False, cursor=cursor)
+        part = await services.analytics.activity(page, [], activity.Told())
+        found += [edge.node.id for edge in part.edges]
+        if not part.page_info.has_next_page:
+            break
+        cursor = part.page_info.end_cursor
+    wanted = [event["id"] for event in sorted(truth.events, key=order, reverse=True)]
+    return [] if found == wanted and part.total_count == len(wanted) else ["activity"]
 
 
 def told(history: History) -> Truth:

@@ -16,7 +16,17 @@ from services.expected.overview import Overview
 from services.expected.series import Expected, measured, series
 from services.expected.users import UserMetrics
 
-__all__ = ["FAMILIES", "UNKNOWN", "Chosen", "Expected", "figures", "measured", "series"]
+__all__ = [
+    "FAMILIES",
+    "UNKNOWN",
+    "BadgeDistribution",
+    "Chosen",
+    "Expected",
+    "UserMetrics",
+    "figures",
+    "measured",
+    "series",
+]
 
 FAMILIES: tuple[type[Expected], ...] = (
     IssuanceMetrics,
