@@ -367,7 +367,11 @@ class Ward:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop(signal.SIGKILL)
+        try:
+            # In order, for a transaction left open would hold up who drops the database.
+            await self.stop(signal.SIGTERM)
+        finally:
+            await self.stop(signal.SIGKILL)
 
 
 @asynccontextmanager
@@ -418,6 +422,7 @@ async def test_whatever_is_killed_everything_is_as_if_nothing_had_happened(
             await ward.stop(signal.SIGKILL)
 
             await ward.start()
+            await ward.service.serving()
             await asyncio.wait_for(playing, PATIENCE)
             await until(lambda: settled(client))
             assert await same_figures(client, other)
@@ -457,6 +462,7 @@ async def test_a_crash_within_a_commit_does_harm_only_without_a_transaction(
     async with ward, client, beside(Hooks(ward.url).play(*story.bodies())) as (playing,):
         await ward.crash(Point.WITHIN, 3, **({"CARELESS": "yes"} if careless else {}))
         await ward.start()
+        await ward.service.serving()
         await asyncio.wait_for(playing, PATIENCE)
         await until(finished)
         is_right = await settled(client) and await overview(client) == story.overview
@@ -484,6 +490,7 @@ async def test_two_services_on_one_database_commit_every_event_once(
             await one.stop(signal.SIGKILL)
             await hooks.more(30)
             await one.start()
+            await one.service.serving()
             await asyncio.wait_for(playing, PATIENCE)
             await until(lambda: settled(client))
             await until(lambda: are_told(subscribers, client))
