@@ -1,12 +1,14 @@
 """Running the service: the database, the server, the demo beside it."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from ingest.demo import Progress
 
 logger = logging.getLogger(__name__)
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_MALLOC = {_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: 128 * 1024, _M_TRIM_THRESHOLD: 128 * 1024}
 TOKEN_FILE = "ingest-token"  # noqa: S105  # the name of a file
 
 
@@ -108,7 +112,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
-        _tune_garbage_collector()
+        _tune_memory()
         self._introduce()
 
     @contextmanager
@@ -133,7 +137,7 @@ def _make_data_directory(path: Path) -> None:
         ) from None
 
 
-def _tune_garbage_collector() -> None:
+def _tune_memory() -> None:
     """Keep the collector from looking at what stays, and from looking often.
 
     Ingest makes and drops some hundred thousand objects a second, none of them in a cycle; by
@@ -143,6 +147,12 @@ def _tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+    if sys.platform == "linux":
+        # A batch is some megabytes for a moment. By default glibc would keep such blocks for each
+        # of some twenty threads, for good.
+        libc = ctypes.CDLL(None)
+        for option, value in _MALLOC.items():
+            libc.mallopt(option, value)
 
 
 def ingest_token(settings: Settings) -> str | None:

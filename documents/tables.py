@@ -32,7 +32,7 @@ class FactChunk(Document):
             # It covers the question which chunks a range needs, and which of them have changed.
             IndexModel(
                 [("low", ASCENDING), ("high", ASCENDING), ("_id", ASCENDING), ("changed", 1)],
-                name="range",
+                name="changed",
             ),
         ]
 

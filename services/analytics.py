@@ -135,10 +135,10 @@ class Analytics:
             earliest=at.head.earliest,
         )
         # Every bucket begins at a whole quarter hour, so nothing can roll over in between.
-        prefix = f"{_place(at)}{question}{now // ATOM_MS}"
+        place, prefix = _place(at), f"{question}{now // ATOM_MS}"
 
         def keep(name: str, compute: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
-            return self._cache.get(f"{prefix}{name}", lambda: _available(compute()))
+            return self._cache.get(place, f"{prefix}{name}", lambda: _available(compute()))
 
         return View(
             at,
@@ -226,7 +226,7 @@ class Analytics:
     ) -> T:
         """Return what is kept under a key and the position, or compute it there."""
         at = reading or await self.reading()
-        return await self._cache.get(f"{_place(at)}{key}", lambda: _available(compute(at)))
+        return await self._cache.get(_place(at), repr(key), lambda: _available(compute(at)))
 
 
 async def _listed(view: View, name: str, compute: Callable[[], Awaitable[T]]) -> T:
@@ -235,7 +235,7 @@ async def _listed(view: View, name: str, compute: Callable[[], Awaitable[T]]) ->
 
 
 def _place(at: Reading) -> str:
-    return f"{at.head.generation}.{at.head.position} "
+    return f"{at.head.generation}.{at.head.position}"
 
 
 async def _available(answer: Awaitable[T]) -> T:

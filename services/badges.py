@@ -17,7 +17,7 @@ from services.errors import AnalyticsError
 from services.figures import matched, matching
 from services.paging import Page, PageInfo, cut
 from services.standings import kinds
-from services.tables import NEVER
+from services.tables import NEVER, Rows
 from services.view import View
 from services.window import ATOM_MS, Weekday, hour_of_the_week
 
@@ -129,15 +129,20 @@ async def chosen(view: View, asked: BadgesAsked) -> FactRows:
             maximum=LAST_HOUR,
         )
     low, high = view.range or (None, None)
-    found = await view.reading.columns.facts(low, high)
-    wanted = matching(found.rows, matched(view.reading, view.where))
-    if view.range is not None:
-        wanted &= within(found.rows["at"], *view.range)
-    if asked.is_revoked is not None:
-        wanted &= (found.rows["end"] != NEVER) == asked.is_revoked
-    if asked.recipient is not None:
-        wanted &= found.rows["user"] == await _ordinal(view, asked.recipient)
-    found = found.only(wanted)
+    codes = matched(view.reading, view.where)
+    recipient = None if asked.recipient is None else await _ordinal(view, asked.recipient)
+
+    def wanted(rows: Rows) -> NDArray[np.bool_]:
+        meant = matching(rows, codes)
+        if view.range is not None:
+            meant &= within(rows["at"], *view.range)
+        if asked.is_revoked is not None:
+            meant &= (rows["end"] != NEVER) == asked.is_revoked
+        if recipient is not None:
+            meant &= rows["user"] == recipient
+        return meant
+
+    found = await view.reading.columns.facts(wanted, low, high)
     if asked.weekday is not None or asked.hour is not None:
         found = found.only(_in_the_hour(view, asked, found.rows["at"]))
     return found

@@ -1,7 +1,7 @@
 """Reading the tables: chunks are kept by this process, and read again only where they changed."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,11 @@ from services.tables import FACT, FACTS_A_CHUNK, USER, Rows
 KEPT_BYTES = 64 * 1024 * 1024
 """How much of the tables stays in memory: the rows of about 1.5 million badges."""
 
+CHUNKS_A_READ = 128
+"""How many chunks are fetched at once; 3 MB."""
+
+Wanted = Callable[[Rows], NDArray[np.bool_]]
+"""Says which rows of a chunk are wanted."""
 Find = Any
 """`Reading.find`, which this module is handed."""
 
@@ -66,48 +71,56 @@ class Columns:
         self._user_chunks = users
         self._count = count
 
-    async def facts(self, low: int | None = None, high: int | None = None) -> FactRows:
-        """Return the rows of every fact, or at least those that tell of an instant in a range."""
+    async def facts(
+        self, wanted: Wanted, low: int | None = None, high: int | None = None
+    ) -> FactRows:
+        """Return the rows of the facts that are wanted.
+
+        With bounds, only those are looked at that may tell of an instant in the range.
+        """
         query: dict[str, Any] = {"low": {"$gte": 0}}
         if low is not None:
             query["high"] = {"$gte": low}
         if high is not None:
             query["low"]["$lt"] = high
-        found = await self._read(self._fact_chunks, query, FACT)
-        numbers = np.repeat(np.fromiter(found, np.int64), FACTS_A_CHUNK) * FACTS_A_CHUNK
-        numbers += np.tile(np.arange(FACTS_A_CHUNK), len(found))
-        return FactRows(_joined(FACT, list(found.values())), numbers)
+        rows, numbers = [np.zeros(0, FACT)], [np.zeros(0, np.int64)]
+        async for number, chunk in self._read(self._fact_chunks, query, FACT):
+            places = np.flatnonzero(wanted(chunk))
+            rows.append(chunk[places])
+            numbers.append(places + number * FACTS_A_CHUNK)
+        return FactRows(np.concatenate(rows), np.concatenate(numbers))
 
     async def users(self) -> Rows:
         """Return the row of every user, at the place of its ordinal."""
-        found = await self._read(self._user_chunks, {}, USER)
-        rows = _joined(USER, [found[number] for number in sorted(found)])
-        return rows[: self._count]
+        found = {number: rows async for number, rows in self._read(self._user_chunks, {}, USER)}
+        rows = [np.zeros(0, USER), *(found[number] for number in sorted(found))]
+        return np.concatenate(rows)[: self._count]
 
     async def _read(
         self, collection: Collection, query: dict[str, Any], dtype: np.dtype[np.void]
-    ) -> dict[int, Rows]:
-        there = await self._find(collection, query, {"_id": 1, "changed": 1})
-        rows: dict[int, Rows] = {}
+    ) -> AsyncIterator[tuple[int, Rows]]:
+        """Yield the chunks that a query finds, with their numbers, in any order."""
         missing = []
-        for chunk in there:
-            kept = self._chunks.get(collection.name, chunk["_id"], chunk["changed"])
+        for chunk in await self._find(collection, query, {"_id": 1, "changed": 1}, hint="changed"):
+            number, changed = chunk["_id"], chunk["changed"]
+            kept = self._chunks.get(collection.name, number, changed)
             if kept is None:
-                missing.append(chunk["_id"])
+                missing.append(number)
             else:
-                rows[chunk["_id"]] = kept
-        if missing:
-            for chunk in await self._find(collection, {"_id": {"$in": missing}}):
-                read = np.frombuffer(chunk["rows"], dtype)
-                self._chunks.put(collection.name, chunk["_id"], chunk["changed"], read)
-                rows[chunk["_id"]] = read
-        return rows
+                yield number, kept
+        for part in batched(missing, CHUNKS_A_READ):
+            for chunk in await self._find(collection, {"_id": {"$in": part}}):
+                rows = np.frombuffer(chunk["rows"], dtype)
+                self._chunks.put(collection.name, chunk["_id"], chunk["changed"], rows)
+                yield chunk["_id"], rows
+
+
+def batched(numbers: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Yield the numbers in lists of a size, the last one of the rest."""
+    for start in range(0, len(numbers), size):
+        yield list(numbers[start : start + size])
 
 
 def within(instants: NDArray[np.int64], start: int, end: int) -> NDArray[np.bool_]:
     """Return which of the instants lie in the half-open range."""
     return (instants >= start) & (instants < end)
-
-
-def _joined(dtype: np.dtype[np.void], chunks: Sequence[Rows]) -> Rows:
-    return np.concatenate(chunks) if chunks else np.zeros(0, dtype)

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.answers import Badge, Position
+from services.cells import NO_KEY
 from services.columns import within
 from services.community import Community, communities
-from services.figures import matched, matching
+from services.figures import matched
 from services.paging import Page, PageInfo, cut
 from services.standings import kinds
-from services.tables import COMMUNITY, MEMBERSHIP, NEVER, Rows
+from services.tables import COMMUNITY, NEVER, Rows
 from services.view import View
 
 
@@ -96,16 +97,24 @@ async def community_list(
     view: View, is_deactivated: bool | None, order: CommunityOrder, page: Page
 ) -> CommunityConnection:
     """Return a page of the communities created in the window. Raises BAD_PAGE."""
-    rows = (await view.reading.columns.facts()).rows
-    there = rows[_meant(view, rows) & (rows["kind"] == COMMUNITY)]
-    if view.range is not None:
-        there = there[within(there["at"], *view.range)]
-    if is_deactivated is not None:
-        there = there[(there["end"] != NEVER) == is_deactivated]
+    meant = await _meant(view)
+
+    def wanted(rows: Rows) -> NDArray[np.bool_]:
+        chosen: NDArray[np.bool_] = rows["kind"] == COMMUNITY
+        if meant is not None:
+            chosen &= np.isin(rows["community"], meant)
+        if view.range is not None:
+            chosen &= within(rows["at"], *view.range)
+        if is_deactivated is not None:
+            chosen &= (rows["end"] != NEVER) == is_deactivated
+        return chosen
+
+    there = (await view.reading.columns.facts(wanted)).rows
     codes = there["community"].astype(np.int64)
-    badges = rows[matching(rows, matched(view.reading, view.where))]
-    members = _by_code(rows[rows["kind"] == MEMBERSHIP]["community"], codes)
-    issued = _by_code(badges["community"], codes)
+    ids = [view.reading.codes.key(int(code)) for code in codes]
+    members = np.array(await view.figures.members(ids), np.int64)
+    counted = await view.figures.breakdown("community", None)
+    issued = np.array([counted.get(id_, 0) for id_ in ids], np.int64)
     keys = {
         CommunityOrder.NEWEST: -there["at"],
         CommunityOrder.OLDEST: there["at"],
@@ -113,8 +122,7 @@ async def community_list(
         CommunityOrder.MOST_BADGES: -issued,
     }
     part = cut(page, keys[order], codes)
-    ids = [view.reading.codes.key(int(codes[place])) for place in part.places]
-    nodes = await communities(view, ids)
+    nodes = await communities(view, [ids[place] for place in part.places])
     return CommunityConnection(
         position=Position(view.reading.head.position),
         edges=[
@@ -137,18 +145,17 @@ async def template_list(view: View, order: TemplateOrder, page: Page) -> Templat
     With a range or a filter those of which a badge that is meant was issued in the range; without
     either all, those that were registered and never issued too.
     """
-    rows = (await view.reading.columns.facts(*(view.range or (None, None)))).rows
-    badges = rows[matching(rows, matched(view.reading, view.where))]
-    if view.range is not None:
-        badges = badges[within(badges["at"], *view.range)]
-    codes = np.unique(badges["template"]).astype(np.int64)
+    counted = await view.figures.breakdown("template", view.range)
+    counted.pop(NO_KEY, None)
+    ids = list(counted)
     if view.range is None and not view.figures.is_filtered:
-        codes = np.union1d(codes, await _registered(view))
-    codes = codes[codes != 0]
-    issued = _by_code(badges["template"], codes)
+        reading = view.reading
+        rows = await reading.find(reading.projection.templates, {}, {"_id": 1})
+        ids += [row["_id"] for row in rows if row["_id"] not in counted]
+    issued = np.array([counted.get(id_, 0) for id_ in ids], np.int64)
+    codes = np.array([view.reading.codes.code("template", id_) for id_ in ids], np.int64)
     part = cut(page, -issued if order is TemplateOrder.MOST_ISSUED else -codes, codes)
-    ids = [view.reading.codes.key(int(codes[place])) for place in part.places]
-    nodes = await kinds(view, ids)
+    nodes = await kinds(view, [ids[place] for place in part.places])
     return TemplateConnection(
         position=Position(view.reading.head.position),
         edges=[
@@ -160,25 +167,13 @@ async def template_list(view: View, order: TemplateOrder, page: Page) -> Templat
     )
 
 
-async def _registered(view: View) -> NDArray[np.int64]:
-    reading = view.reading
-    rows = await reading.find(reading.projection.templates, {}, {"_id": 1})
-    codes = (reading.codes.code("template", row["_id"]) for row in rows)
-    return np.array([code for code in codes if code is not None], np.int64)
-
-
-def _meant(view: View, rows: Rows) -> NDArray[np.bool_]:
-    """Return which rows are of the communities that a filter means, as in `services.filtered`."""
+async def _meant(view: View) -> list[int] | None:
+    """Return the codes of the communities that a filter means, None for all of them."""
     codes = matched(view.reading, view.where)
-    named = codes.get("community", [])
     if not codes:
-        return np.ones(len(rows), np.bool_)
-    if len(codes) > bool(named):
-        found = np.unique(rows["community"][matching(rows, codes)])
-        return np.isin(rows["community"], found[found != 0])
-    return np.isin(rows["community"], named)
-
-
-def _by_code(there: NDArray[np.uint32], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    counted = np.bincount(there, minlength=int(codes.max(initial=0)) + 1)
-    return counted[codes]
+        return None
+    if len(codes) == 1 and "community" in codes:
+        return codes["community"]
+    keys = await view.figures.breakdown("community", None)
+    found = (view.reading.codes.code("community", key) for key in keys)
+    return [code for code in found if code]

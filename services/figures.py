@@ -6,7 +6,7 @@ There are two ways to a figure, and the families do not know which one is taken:
 
 from array import array
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -127,11 +127,22 @@ def held_bin(held: int) -> str:
     return HELD_BINS[bisect(BIN_STARTS, held) - 1]
 
 
-def engaged(badges: Rows, ends: Sequence[int]) -> list[int]:
+def engaged(parts: Iterable[Rows], ends: Sequence[int]) -> list[int]:
     """Return how many users held one of the badges at each of some instants.
 
-    A user is engaged from the first of its badges on until the last of them is revoked.
+    A user is engaged from the first of its badges on until the last of them is revoked. All
+    badges of a user are in one part.
     """
+    counted = np.zeros(len(ends), np.int64)
+    bounds = np.array(ends, np.int64)
+    for badges in parts:
+        gains, losses = _turns(badges)
+        counted += np.searchsorted(gains, bounds) - np.searchsorted(losses, bounds)
+    return [int(n) for n in counted]
+
+
+def _turns(badges: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when users came to hold a badge and when they ceased to, both in order."""
     lost = badges[badges["end"] != NEVER]
     users = np.concatenate([badges["user"], lost["user"]])
     instants = np.concatenate([badges["at"], np.maximum(lost["at"], lost["end"])])
@@ -144,10 +155,7 @@ def engaged(badges: Rows, ends: Sequence[int]) -> list[int]:
     lengths = np.diff(np.append(np.flatnonzero(firsts), len(order)))
     held = held - np.repeat((held - signs)[firsts], lengths)
     gains = np.sort(instants[(held == 1) & (signs == 1)])
-    losses = np.sort(instants[(held == 0) & (signs == -1)])
-    bounds = np.array(ends, np.int64)
-    counted = np.searchsorted(gains, bounds) - np.searchsorted(losses, bounds)
-    return [int(n) for n in counted]
+    return gains, np.sort(instants[(held == 0) & (signs == -1)])
 
 
 def matched(reading: Reading, where: Where) -> dict[str, list[int]]:

@@ -24,7 +24,7 @@ from services.figures import (
     ranked,
 )
 from services.reading import Range, Reading
-from services.tables import COMMUNITY, MEMBERSHIP, NEVER, Rows
+from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, Rows
 from services.window import ATOM_MS
 
 
@@ -107,7 +107,8 @@ class TableFigures:
         return dict(zip(HELD_BINS, np.bincount(bins, minlength=6).tolist(), strict=True))
 
     async def engaged(self, ends: Sequence[int]) -> list[int]:
-        return engaged(await self._badges(None), ends)
+        badges = await self._badges(None)
+        return engaged([badges], ends)
 
     async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
         rows = await self._badges(range_)
@@ -124,27 +125,35 @@ class TableFigures:
         return await asyncio.shield(self._loading)
 
     async def _load(self) -> "_Facts":
-        codes = matched(self._reading, self._where)
-        found, users = await asyncio.gather(
-            self._reading.columns.facts(), self._reading.columns.users()
-        )
-        return _Facts(found.rows, users, codes)
+        codes, columns = matched(self._reading, self._where), self._reading.columns
+        badges = (await columns.facts(lambda rows: matching(rows, codes))).rows
+        meant = communities(badges, codes)
+        others = (
+            await columns.facts(
+                lambda rows: (rows["kind"] > BADGE) & np.isin(rows["community"], meant)
+            )
+        ).rows
+        return _Facts(badges, others, await columns.users())
+
+
+def communities(badges: Rows, codes: Mapping[str, list[int]]) -> NDArray[np.uint32]:
+    """Return the codes of the communities that a filter means, given the badges that it leaves."""
+    named = codes.get("community", [])
+    if named and len(codes) == 1:
+        return np.array(named, np.uint32)
+    found: NDArray[np.uint32] = np.unique(badges["community"])
+    return found[found != 0]
 
 
 class _Facts:
     """The facts that a filter leaves."""
 
-    def __init__(self, rows: Rows, users: Rows, codes: Mapping[str, list[int]]) -> None:
-        badges = rows[matching(rows, codes)]
-        self.badges: Rows = badges
+    def __init__(self, badges: Rows, others: Rows, users: Rows) -> None:
+        self.badges = badges
         self.everyone: NDArray[np.uint32] = np.unique(badges["user"])
         self._users = users
-        named = codes.get("community", [])
-        others = len(codes) > bool(named)
-        communities = np.unique(badges["community"]) if others else np.array(named, np.uint32)
-        meant = np.isin(rows["community"], communities[communities != 0])
-        self.members: Rows = rows[meant & (rows["kind"] == MEMBERSHIP)]
-        self.communities: Rows = rows[meant & (rows["kind"] == COMMUNITY)]
+        self.members: Rows = others[others["kind"] == MEMBERSHIP]
+        self.communities: Rows = others[others["kind"] == COMMUNITY]
 
     def instants(self, series: str) -> NDArray[np.int64]:
         """Return when what a series counts happened."""

@@ -217,9 +217,10 @@ async def _holding(view: View, group: Holding) -> BitMap:
 
 async def _member_of(view: View, group: MemberOf) -> BitMap:
     code = view.reading.codes.code("community", group.community)
-    rows = (await view.reading.columns.facts()).rows
-    members = rows[(rows["kind"] == MEMBERSHIP) & (rows["community"] == code)]
-    return bitmap(members["user"])
+    members = await view.reading.columns.facts(
+        lambda rows: (rows["kind"] == MEMBERSHIP) & (rows["community"] == code)
+    )
+    return bitmap(members.rows["user"])
 
 
 async def _in_cohort(view: View, group: InCohort) -> BitMap:

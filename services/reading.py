@@ -32,6 +32,8 @@ SNAPSHOT_SECONDS = 60.0
 """How long a snapshot is used; the server keeps snapshots for 300 s."""
 LINGER_SECONDS = 30.0
 """How long a snapshot that has been replaced stays open for those who still use it."""
+FINISH_SECONDS = 1.0
+"""How long one that has been replaced keeps what it has read, for those who are at work there."""
 KEPT_READS = 100
 """How many larger reads a reading keeps."""
 KEPT_CELLS = 20_000
@@ -67,6 +69,10 @@ class _Cells:
                 self._reading = asyncio.create_task(self._read())
             await asyncio.shield(self._reading)
         return {name: cell for name in asked if (cell := self._known[name]) is not None}
+
+    def forget(self) -> None:
+        """Let go of what is known."""
+        self._known.clear()
 
     async def _read(self) -> None:
         await asyncio.sleep(0)
@@ -206,6 +212,14 @@ class Reading:
         projected = dict.fromkeys(fields, 1)
         return _Cells(lambda names: self.find(level, {"_id": {"$in": names}}, projected))
 
+    def retire(self) -> None:
+        """Let go of what was read: who is still at work here reads it again."""
+        self.filtered.clear()
+        self._whole_months.clear()
+        self._once.clear()
+        for cells in (*self._counted.values(), *self._distinct.values()):
+            cells.forget()
+
     # What the figures are about
 
     def has_all(self, window: Window) -> bool:
@@ -232,6 +246,7 @@ class Reading:
         *,
         sort: Sequence[tuple[str, int]] = (),
         limit: int = 0,
+        hint: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return the documents that a query finds in a projected collection."""
         # A session serves one query at a time.
@@ -244,6 +259,7 @@ class Reading:
                 batch_size=10_000,
                 sort=list(sort) or None,
                 limit=limit,
+                hint=hint,
             )
             return await cursor.to_list(None)
 
@@ -321,7 +337,9 @@ class Reader:
         return reading
 
     async def _close(self, reading: Reading) -> None:
-        await asyncio.sleep(LINGER_SECONDS)
+        await asyncio.sleep(FINISH_SECONDS)
+        reading.retire()
+        await asyncio.sleep(LINGER_SECONDS - FINISH_SECONDS)
         try:
             await reading.session.end_session()
         except PyMongoError as error:

@@ -7,7 +7,7 @@ import pytest
 
 from documents.projection import Database
 from services.analytics import Question
-from services.cache import AnswerCache
+from services.cache import KEPT_POSITIONS, AnswerCache
 from services.errors import AnalyticsError
 from services.events import Delivery, Event
 from services.issuance import IssuanceMetrics
@@ -36,7 +36,7 @@ class Computing:
 
 async def test_a_hundred_askers_at_once_cause_one_computation() -> None:
     cache, computing = AnswerCache(ttl_seconds=60), Computing()
-    askers = [asyncio.create_task(cache.get("name", computing)) for _ in range(100)]
+    askers = [asyncio.create_task(cache.get("1", "name", computing)) for _ in range(100)]
     await computing.begun.wait()
     computing.go.set()
     assert await asyncio.gather(*askers) == ["answer"] * 100
@@ -46,8 +46,8 @@ async def test_a_hundred_askers_at_once_cause_one_computation() -> None:
 
 async def test_an_asker_that_leaves_does_not_take_the_answer_from_the_others() -> None:
     cache, computing = AnswerCache(ttl_seconds=60), Computing()
-    leaving = asyncio.create_task(cache.get("name", computing))
-    staying = asyncio.create_task(cache.get("name", computing))
+    leaving = asyncio.create_task(cache.get("1", "name", computing))
+    staying = asyncio.create_task(cache.get("1", "name", computing))
     await computing.begun.wait()
     leaving.cancel()
     computing.go.set()
@@ -57,7 +57,7 @@ async def test_an_asker_that_leaves_does_not_take_the_answer_from_the_others() -
 async def test_none_is_an_answer() -> None:
     cache, computing = AnswerCache(ttl_seconds=60), Computing(None)
     computing.go.set()
-    assert [await cache.get("name", computing) for _ in range(3)] == [None] * 3
+    assert [await cache.get("1", "name", computing) for _ in range(3)] == [None] * 3
     assert computing.times == 1
 
 
@@ -65,12 +65,12 @@ async def test_an_error_reaches_everybody_and_is_not_kept() -> None:
     cache = AnswerCache(ttl_seconds=60)
     failing = Computing(AnalyticsError("UNAVAILABLE", "away"))
     failing.go.set()
-    askers = (cache.get("name", failing), cache.get("name", failing))
+    askers = (cache.get("1", "name", failing), cache.get("1", "name", failing))
     found = await asyncio.gather(*askers, return_exceptions=True)
     assert all(isinstance(each, AnalyticsError) for each in found)
     working = Computing()
     working.go.set()
-    assert await cache.get("name", working) == "answer"
+    assert await cache.get("1", "name", working) == "answer"
 
 
 async def test_the_cache_is_bounded_and_forgets_the_oldest() -> None:
@@ -78,21 +78,32 @@ async def test_the_cache_is_bounded_and_forgets_the_oldest() -> None:
     computing = Computing()
     computing.go.set()
     for name in "abcd":
-        await cache.get(name, computing)
-    await cache.get("d", computing)
+        await cache.get("1", name, computing)
+    await cache.get("1", "d", computing)
     assert computing.times == 4
-    await cache.get("a", computing)
+    await cache.get("1", "a", computing)
     assert computing.times == 5
+
+
+async def test_answers_of_old_positions_are_let_go() -> None:
+    cache, computing = AnswerCache(ttl_seconds=60), Computing()
+    computing.go.set()
+    for position in range(KEPT_POSITIONS + 1):
+        await cache.get(str(position), "name", computing)
+    await cache.get("1", "name", computing)
+    assert computing.times == KEPT_POSITIONS + 1
+    await cache.get("0", "name", computing)
+    assert computing.times == KEPT_POSITIONS + 2
 
 
 async def test_the_time_to_live_is_a_ceiling() -> None:
     cache, computing = AnswerCache(ttl_seconds=0.02), Computing()
     computing.go.set()
-    await cache.get("name", computing)
+    await cache.get("1", "name", computing)
     async with asyncio.timeout(10):
         while computing.times == 1:
             await asyncio.sleep(0.005)
-            await cache.get("name", computing)
+            await cache.get("1", "name", computing)
 
 
 @pytest.fixture
