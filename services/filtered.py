@@ -141,8 +141,9 @@ def communities(badges: Rows, codes: Mapping[str, list[int]]) -> NDArray[np.uint
     named = codes.get("community", [])
     if named and len(codes) == 1:
         return np.array(named, np.uint32)
-    found: NDArray[np.uint32] = np.unique(badges["community"])
-    return found[found != 0]
+    found = np.unique(badges["community"])
+    known: NDArray[np.uint32] = found[found != 0]
+    return known
 
 
 class _Facts:
