@@ -1,6 +1,7 @@
 """Queries: each asks one service."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import strawberry
 
@@ -26,79 +27,66 @@ from services.live import AnalyticsUpdate
 from services.status import ServiceStatus
 from services.trends import MetricDefinition, Trend
 from services.users import UserMetrics
+from services.view import Answer
 from services.window import Granularity, Weekday
 
 UTC = TimeZone("UTC")
+Resolver = Callable[..., Any]
 
 
-async def aggregated(
-    info: Info,
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> AggregatedAnalytics | None:
-    """Everything in one answer, all of it at one position."""
-    info.context.require(Right.READ)
-    asked = question(range, where, timezone, week_start, compare_to)
-    return AggregatedAnalytics(view=await info.context.analytics.view(asked))
+def _root(answer: type[Answer]) -> Resolver:
+    """Return the resolver of a query field that answers a question of a window."""
+
+    async def resolve(
+        info: Info,
+        range: RangeArgument = None,
+        where: WhereArgument = None,
+        timezone: TimeZoneArgument = UTC,
+        week_start: WeekStartArgument = Weekday.MONDAY,
+        compare_to: CompareArgument = None,
+    ) -> Answer | None:
+        info.context.require(Right.READ)
+        asked = question(range, where, timezone, week_start, compare_to)
+        return answer(view=await info.context.analytics.view(asked))
+
+    return _returning(resolve, answer, answer.__doc__)
 
 
-async def issuance(
-    info: Info,
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> IssuanceMetrics | None:
-    """How many badges were issued, revoked and are held, when, and of what kind."""
-    info.context.require(Right.READ)
-    asked = question(range, where, timezone, week_start, compare_to)
-    return IssuanceMetrics(view=await info.context.analytics.view(asked))
+def _of_update(answer: type[Answer]) -> Resolver:
+    """Return the resolver of the same field of an update, read at its position."""
+
+    async def resolve(
+        info: Info,
+        root: strawberry.Parent[AnalyticsUpdate],
+        range: RangeArgument = None,
+        where: WhereArgument = None,
+        timezone: TimeZoneArgument = UTC,
+        week_start: WeekStartArgument = Weekday.MONDAY,
+        compare_to: CompareArgument = None,
+    ) -> Answer | None:
+        asked = question(range, where, timezone, week_start, compare_to)
+        return answer(view=await info.context.analytics.view(asked, root.reading))
+
+    return _returning(resolve, answer, f"{answer.__doc__} At the update's position.")
 
 
-async def community(
-    info: Info,
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> CommunityMetrics | None:
-    """How many communities and members there are, how active they are, and how they grow."""
-    info.context.require(Right.READ)
-    asked = question(range, where, timezone, week_start, compare_to)
-    return CommunityMetrics(view=await info.context.analytics.view(asked))
+def _returning(resolve: Resolver, answer: type[Answer], description: str | None) -> Resolver:
+    resolve.__annotations__["return"] = answer | None
+    resolve.__doc__ = description
+    return resolve
 
 
-async def users(
-    info: Info,
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> UserMetrics | None:
-    """Who joins, who is active, who comes back, and how many badges each holds."""
-    info.context.require(Right.READ)
-    asked = question(range, where, timezone, week_start, compare_to)
-    return UserMetrics(view=await info.context.analytics.view(asked))
-
-
-async def distribution(
-    info: Info,
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> BadgeDistribution | None:
-    """What kinds of badges were issued in the range, and how they share the whole."""
-    info.context.require(Right.READ)
-    asked = question(range, where, timezone, week_start, compare_to)
-    return BadgeDistribution(view=await info.context.analytics.view(asked))
+_FAMILIES: Mapping[str, type[Answer]] = {
+    "issuance": IssuanceMetrics,
+    "community": CommunityMetrics,
+    "users": UserMetrics,
+    "distribution": BadgeDistribution,
+}
+_ANSWERS: Mapping[str, type[Answer]] = {"aggregated": AggregatedAnalytics, **_FAMILIES}
+OF_QUERY = {name: _root(answer) for name, answer in _ANSWERS.items()}
+"""The families as fields of the query, and all of them in one."""
+OF_UPDATE = {name: _of_update(answer) for name, answer in _FAMILIES.items()}
+"""The families as fields of an update, all read at its position."""
 
 
 async def trend(
@@ -135,68 +123,3 @@ def metric_definitions(info: Info) -> list[MetricDefinition]:
     """The catalogue of metrics: what each means and how it is computed."""
     info.context.require(Right.READ)
     return trends.definitions()
-
-
-async def _issuance_of_update(
-    info: Info,
-    root: strawberry.Parent[AnalyticsUpdate],
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> IssuanceMetrics | None:
-    """The family `issuance`, at the update's position."""
-    asked = question(range, where, timezone, week_start, compare_to)
-    return IssuanceMetrics(view=await info.context.analytics.view(asked, root.reading))
-
-
-async def _community_of_update(
-    info: Info,
-    root: strawberry.Parent[AnalyticsUpdate],
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> CommunityMetrics | None:
-    """The family `community`, at the update's position."""
-    asked = question(range, where, timezone, week_start, compare_to)
-    return CommunityMetrics(view=await info.context.analytics.view(asked, root.reading))
-
-
-async def _users_of_update(
-    info: Info,
-    root: strawberry.Parent[AnalyticsUpdate],
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> UserMetrics | None:
-    """The family `users`, at the update's position."""
-    asked = question(range, where, timezone, week_start, compare_to)
-    return UserMetrics(view=await info.context.analytics.view(asked, root.reading))
-
-
-async def _distribution_of_update(
-    info: Info,
-    root: strawberry.Parent[AnalyticsUpdate],
-    range: RangeArgument = None,
-    where: WhereArgument = None,
-    timezone: TimeZoneArgument = UTC,
-    week_start: WeekStartArgument = Weekday.MONDAY,
-    compare_to: CompareArgument = None,
-) -> BadgeDistribution | None:
-    """The family `distribution`, at the update's position."""
-    asked = question(range, where, timezone, week_start, compare_to)
-    return BadgeDistribution(view=await info.context.analytics.view(asked, root.reading))
-
-
-OF_UPDATE = {
-    "issuance": _issuance_of_update,
-    "community": _community_of_update,
-    "users": _users_of_update,
-    "distribution": _distribution_of_update,
-}
-"""The families as fields of an update, all read at its position."""

@@ -22,11 +22,11 @@ def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of a
 
 @strawberry.type(description="What can be asked.")
 class Query:
-    aggregated = _field(analytics.aggregated)
-    issuance = _field(analytics.issuance)
-    community = _field(analytics.community)
-    users = _field(analytics.users)
-    distribution = _field(analytics.distribution)
+    aggregated = _field(analytics.OF_QUERY["aggregated"])
+    issuance = _field(analytics.OF_QUERY["issuance"])
+    community = _field(analytics.OF_QUERY["community"])
+    users = _field(analytics.OF_QUERY["users"])
+    distribution = _field(analytics.OF_QUERY["distribution"])
     trends = _field(analytics.trend)
     activity = _field(lists.activity)
     badges = _field(lists.badges)

@@ -11,7 +11,7 @@ from typing import Any
 from services.answers import Position, instant
 from services.events import EventType
 from services.facts import badge_entity
-from services.paging import Page, PageInfo, bad_page
+from services.paging import Page, PageInfo, bad_page, found
 from services.reading import Reading
 
 
@@ -103,19 +103,11 @@ async def answer(
         sort=(("order", direction), ("_id", direction)),
         limit=page.size + 1,
     )
-    more, rows = len(rows) > page.size, rows[: page.size]
-    if page.backward:
-        rows.reverse()
-    edges = [ActivityEdge(cursor=_cursor(row), node=_entry(row)) for row in rows]
+    edges, info = found(page, rows, _cursor)
     return ActivityConnection(
         position=Position(reading.head.position),
-        edges=edges,
-        page_info=PageInfo(
-            has_next_page=page.cursor is not None if page.backward else more,
-            has_previous_page=more if page.backward else page.cursor is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        edges=[ActivityEdge(cursor=cursor, node=_entry(row)) for cursor, row in edges],
+        page_info=info,
         total_count=counted,
     )
 

@@ -10,7 +10,7 @@ from services.answers import Badge, BadgeStanding, Slice
 from services.cells import NO_KEY, rank
 from services.families import Family, Metric, MetricFamily
 from services.figures import Figures, ranked
-from services.issuance import by_name, by_number
+from services.issuance import by_category, by_level
 from services.reading import Range
 from services.standings import kinds, standings
 from services.view import Answer, bounded, figure
@@ -115,14 +115,12 @@ class BadgeDistribution(Answer):
     @figure
     async def by_category(self) -> list[Slice]:
         """Badges issued in the range by current category, the largest first."""
-        counted = await self.view.figures.breakdown("category", self.view.range)
-        return by_name(counted, self.view.names)
+        return await by_category(self.view)
 
     @figure
     async def by_level(self) -> list[Slice]:
         """Badges issued in the range by current level, ascending."""
-        counted = await self.view.figures.breakdown("level", self.view.range)
-        return by_number(counted, self.view.names)
+        return await by_level(self.view)
 
     @figure
     async def top_badges(self, first: First = 15) -> list[BadgeStanding]:

@@ -1,16 +1,16 @@
 """Issuance: how many badges were issued, revoked and are held, when, and of what kind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated
 
-from services.answers import BadgeStanding, Names, SeriesPoint, Slice, slices
+from services.answers import BadgeStanding, SeriesPoint, Slice, slices
 from services.cells import NO_KEY as UNKNOWN
 from services.cells import rank
 from services.facts import BadgeFacts
 from services.families import Family, Metric, MetricFamily, Point, flow, ratio, stock, uniques
 from services.figures import ranked
 from services.standings import standings
-from services.view import Answer, figure
+from services.view import Answer, View, figure
 from services.window import Granularity
 
 TOP_BADGES = 15
@@ -185,14 +185,12 @@ class IssuanceMetrics(Answer):
     @figure
     async def by_category(self) -> list[Slice]:
         """Badges issued in the range by current category, the largest first."""
-        counted = await self.view.figures.breakdown("category", self.view.range)
-        return by_name(counted, self.view.names)
+        return await by_category(self.view)
 
     @figure
     async def by_level(self) -> list[Slice]:
         """Badges issued in the range by current level, ascending."""
-        counted = await self.view.figures.breakdown("level", self.view.range)
-        return by_number(counted, self.view.names)
+        return await by_level(self.view)
 
     @figure
     async def by_issuer(self) -> list[Slice]:
@@ -207,15 +205,18 @@ class IssuanceMetrics(Answer):
         return await standings(self.view, TOP_BADGES)
 
 
-def by_name(counted: Mapping[str, int], names: Names) -> list[Slice]:
-    """Return counts by category as slices, the largest first, ties by the category's number."""
+async def by_category(view: View) -> list[Slice]:
+    """Return badges issued in the window by category, ties by the category's number."""
+    counted = await view.figures.breakdown("category", view.range)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], rank(item[0])))
-    return slices([(names.category(key), names.category(key), n) for key, n in ordered])
+    named = ((view.names.category(key), n) for key, n in ordered)
+    return slices([(name, name, n) for name, n in named])
 
 
-def by_number(counted: Mapping[str, int], names: Names) -> list[Slice]:
-    """Return counts by level as slices, ascending, the unknown level last."""
+async def by_level(view: View) -> list[Slice]:
+    """Return badges issued in the window by level, ascending, the unknown level last."""
+    counted = await view.figures.breakdown("level", view.range)
     ordered = sorted(counted.items(), key=lambda item: rank(item[0]))
     return slices(
-        [("unknown" if key == UNKNOWN else key, names.level(key), n) for key, n in ordered]
+        [("unknown" if key == UNKNOWN else key, view.names.level(key), n) for key, n in ordered]
     )

@@ -7,7 +7,9 @@ stays where it is when entries come and go.
 import base64
 import binascii
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,3 +114,24 @@ def _place(cursor: str) -> tuple[int, int]:
     except (ValueError, binascii.Error, struct.error) as error:
         raise bad_page("This is no cursor of this connection.") from error
     return key, number
+
+
+def found(
+    page: Page, rows: list[dict[str, Any]], cursor_of: Callable[[dict[str, Any]], str]
+) -> tuple[list[tuple[str, dict[str, Any]]], PageInfo]:
+    """Return a page that was read from the database, each row with its cursor.
+
+    The rows were read from the place of the page on, in its direction, one more than its size.
+    """
+    more, rows = len(rows) > page.size, rows[: page.size]
+    if page.backward:
+        rows = rows[::-1]
+    edges = [(cursor_of(row), row) for row in rows]
+    began = page.cursor is not None
+    info = PageInfo(
+        has_next_page=began if page.backward else more,
+        has_previous_page=more if page.backward else began,
+        start_cursor=edges[0][0] if edges else None,
+        end_cursor=edges[-1][0] if edges else None,
+    )
+    return edges, info

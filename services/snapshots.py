@@ -24,7 +24,7 @@ from services.catalogue import METRICS
 from services.cells import Operation
 from services.errors import AnalyticsError
 from services.ledger import Ledger
-from services.paging import Page, PageInfo, bad_page
+from services.paging import Page, PageInfo, bad_page, found
 from services.reading import Reading
 from services.trends import MetricDefinition, define
 from services.updates import Updates
@@ -160,19 +160,11 @@ async def page_of(
         query = {"$and": [query, {"start": {side: int(page.cursor)}}]}
     direction = 1 if page.backward else -1
     rows = await reading.find(collection, query, sort=(("start", direction),), limit=page.size + 1)
-    more, rows = len(rows) > page.size, rows[: page.size]
-    if page.backward:
-        rows.reverse()
-    edges = [SnapshotEdge(cursor=str(row["start"]), node=_told(row)) for row in rows]
+    edges, info = found(page, rows, lambda row: str(row["start"]))
     return SnapshotConnection(
         position=Position(reading.head.position),
-        edges=edges,
-        page_info=PageInfo(
-            has_next_page=page.cursor is not None if page.backward else more,
-            has_previous_page=more if page.backward else page.cursor is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        edges=[SnapshotEdge(cursor=cursor, node=_told(row)) for cursor, row in edges],
+        page_info=info,
         total_count=total,
     )
 
