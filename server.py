@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LIBC = ctypes.CDLL(None)
+TRIM_TICKS = 600
+"""After how many tenths of a second memory that is free goes back to the system."""
 _MALLOC = {_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: 128 * 1024, _M_TRIM_THRESHOLD: 128 * 1024}
 TOKEN_FILE = "ingest-token"  # noqa: S105  # the name of a file
 
@@ -115,6 +117,12 @@ class _Server(uvicorn.Server):
         _tune_memory()
         self._introduce()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is due at a tenth of a second; return whether the server is to stop."""
+        if counter % TRIM_TICKS == TRIM_TICKS - 1 and (trim := getattr(_LIBC, "malloc_trim", None)):
+            await asyncio.to_thread(trim, 0)
+        return await super().on_tick(counter)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGINT and SIGTERM."""
@@ -147,12 +155,11 @@ def _tune_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
-    if sys.platform == "linux":
-        # A batch is some megabytes for a moment. By default glibc would keep such blocks for each
-        # of some twenty threads, for good.
-        libc = ctypes.CDLL(None)
+    # A batch is some megabytes for a moment. By default glibc would keep such blocks for each of
+    # some twenty threads, for good; another C library may have no such options.
+    if choose := getattr(_LIBC, "mallopt", None):
         for option, value in _MALLOC.items():
-            libc.mallopt(option, value)
+            choose(option, value)
 
 
 def ingest_token(settings: Settings) -> str | None:

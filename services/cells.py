@@ -158,9 +158,9 @@ class Counters:
     """The counters of one generation. `add` and `retract`, with `apply` in between."""
 
     def __init__(self, projection: Projection) -> None:
-        self._totals = _Level(projection.totals, keep=10_000)
-        self._months = _Level(projection.months, keep=5_000)
-        self._days = _Level(projection.days, keep=500)
+        self._totals = _Level(projection.totals, keep=5_000)
+        self._months = _Level(projection.months, keep=1_500)
+        self._days = _Level(projection.days, keep=60)
         self._ever: dict[tuple[str, str], _Sum] = {}
         self._by_day: dict[tuple[str, str, int], _Sum] = {}
         self._by_atom: dict[tuple[str, int], _Sum] = {}

@@ -120,12 +120,12 @@ class Table:
 
 def fact_table(collection: Collection) -> Table:
     """Return the table of badges, memberships and communities."""
-    return Table(collection, FACT, FACTS_A_CHUNK, bounds=_instants, keep=1_000)
+    return Table(collection, FACT, FACTS_A_CHUNK, bounds=_instants, keep=300)
 
 
 def user_table(collection: Collection) -> Table:
     """Return the table of users."""
-    return Table(collection, USER, USERS_A_CHUNK, keep=4_000)
+    return Table(collection, USER, USERS_A_CHUNK, keep=1_000)
 
 
 def _instants(rows: Rows) -> dict[str, int]:

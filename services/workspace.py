@@ -13,8 +13,8 @@ from documents.projection import Collection, Projection
 from services.cells import Counters, Operation
 from services.tables import fact_table, user_table
 
-KEPT_ORDINALS = 200_000
-"""How many users' ordinals stay in memory; about 20 MB."""
+KEPT_ORDINALS = 50_000
+"""How many users' ordinals stay in memory; about 11 MB."""
 
 
 class Workspace:
@@ -94,8 +94,8 @@ class Workspace:
         """Take what `operations` returned as stored."""
         self._new_codes.clear()
         self._new_users.clear()
-        if len(self._ordinals) > KEPT_ORDINALS:
-            self._ordinals.clear()
+        for user in list(self._ordinals)[: max(0, len(self._ordinals) - KEPT_ORDINALS)]:
+            del self._ordinals[user]
         self.facts.settle()
         self.users.settle()
         self.counters.settle()
