@@ -29,9 +29,13 @@ async def issue(service: Running, badge: str) -> None:
 
 
 async def run(page: Page, tab: str) -> None:
-    """Show a tab of documents and press the button that runs it."""
-    await page.get_by_role("tab", name=tab).click()
-    await page.get_by_role("button", name="Execute").click()
+    """Show a tab of documents and run it in the same instant, sooner than a hand could."""
+    execute = await page.get_by_role("button", name="Execute").element_handle()
+    await (
+        page.get_by_role("tab")
+        .get_by_role("button", name=tab, exact=True)
+        .evaluate("(tab, execute) => { tab.click(); execute.click(); }", execute)
+    )
 
 
 async def test_a_query_and_a_subscription_run_in_the_page(
