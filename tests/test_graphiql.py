@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from documents.connection import Database
 from tests.browsing import visit
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 
 EXAMPLES = {
     path.stem: path.read_text()
@@ -48,7 +48,7 @@ async def test_a_query_and_a_subscription_run_in_the_page(
             result = page.locator(".result-window")
             tabs = page.get_by_role("tab")
             await expect(tabs).to_contain_text(
-                ["Issuance", "Trends", "Activity", "Status", "Updates"], timeout=PATIENCE * 1000
+                ["Issuance", "Trends", "Activity", "Status", "Updates"]
             )
             await run(page, "Issuance")
             await expect(result).to_contain_text('"totalBadgesIssued": 1')
