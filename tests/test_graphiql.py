@@ -46,10 +46,14 @@ async def test_a_query_and_a_subscription_run_in_the_page(
         async with visit(browser, f"{service.base}/graphql") as visited:
             page = visited.page
             result = page.locator(".result-window")
-            tabs = page.get_by_role("tab")
-            await expect(tabs).to_contain_text(
+            await expect(page.get_by_role("tab")).to_contain_text(
                 ["Issuance", "Trends", "Activity", "Status", "Updates"]
             )
+            # The editors come after the tabs, and until they are there a button has nothing to run.
+            await expect(page.locator(".graphiql-query-editor")).to_contain_text(
+                "totalBadgesIssued"
+            )
+            await expect(result.get_by_role("textbox")).to_be_attached()
             await run(page, "Issuance")
             await expect(result).to_contain_text('"totalBadgesIssued": 1')
             await run(page, "Updates")
