@@ -133,7 +133,7 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
 
 /** Says how long most wait, and how many still do. */
 function spread({ timeToFirstBadge: { p90, stillWaiting } }: EngagementFragment): string {
-  const most = p90 === null ? '' : `; nine in ten wait no longer than ${duration(p90)}`;
+  const most = p90 === null ? '' : `; of nine in ten ${p90 > 0 ? 'up to ' : ''}${duration(p90)}`;
   return stillWaiting ? `${most}; ${rate(stillWaiting)} still wait` : most;
 }
 

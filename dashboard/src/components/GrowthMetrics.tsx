@@ -59,12 +59,10 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
                 </Openable>
               ) : (
                 '–'
-              )}
-            </p>
-            <p className="detail">
-              {count(figure(total)?.value ?? 0)} at the end{' '}
+              )}{' '}
               {comparison && <Delta change={comparison} />}
             </p>
+            <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
             <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
           </div>
         );

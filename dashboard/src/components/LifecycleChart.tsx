@@ -132,7 +132,6 @@ function Bars({ points, at, granularity, timezone, choose }: BarsProps) {
       Math.max(...points.map(({ active }) => active), 4),
     ],
     range: [height - BOTTOM, TOP],
-    nice: 5,
   });
   const ticks = y.ticks(5);
   const left = 12 + 7 * Math.max(...ticks.map((value) => tick(Math.abs(value)).length));
@@ -200,7 +199,12 @@ function Bars({ points, at, granularity, timezone, choose }: BarsProps) {
             </g>
           ))}
           {labelled(points.length, width - left).map((place) => (
-            <text key={place} x={middle(place)} y={height - BOTTOM + 20} textAnchor="middle">
+            <text
+              key={place}
+              x={place === last ? width : middle(place)}
+              y={height - BOTTOM + 20}
+              textAnchor={place === last ? 'end' : 'middle'}
+            >
               {cohort(points[place]?.start ?? '', granularity, timezone)}
             </text>
           ))}

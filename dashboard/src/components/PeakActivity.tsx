@@ -25,7 +25,7 @@ interface PeakActivityProps {
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
-/** When badges are issued: a dot for each hour of the week, its area the badges of such an hour. */
+/** When badges are issued: a bar for each hour of the week, as high as badges are issued in it. */
 export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProps) {
   const days = [...new Set(cells.map((cell) => cell.weekday))];
   const at = new Map(cells.map((cell) => [keyOf(cell.weekday, cell.hour), cell]));
@@ -75,7 +75,10 @@ export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProp
                     place={cell(key)}
                     open={open && (() => open(day, hour))}
                   >
-                    <Dot share={most > 0 ? (of?.value ?? 0) / most : 0} />
+                    <span
+                      className="bar"
+                      style={{ blockSize: `${most > 0 ? (100 * (of?.value ?? 0)) / most : 0}%` }}
+                    />
                   </GridCell>
                 );
               })}
@@ -84,18 +87,9 @@ export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProp
         </tbody>
       </table>
       <p className="readout" aria-hidden="true">
-        {told ? said(told) : `Hours of ${timezone}. The area of a dot is badges an hour.`}
+        {told ? said(told) : `Hours of ${timezone}. A bar is as high as badges an hour.`}
       </p>
     </ChartFigure>
-  );
-}
-
-/** The area says the share, and so does the colour. */
-function Dot({ share }: { share: number }) {
-  return (
-    <svg viewBox="-10 -10 20 20" aria-hidden="true">
-      <circle r={share > 0 ? Math.max(1.5, 9.5 * Math.sqrt(share)) : 0.75} data-none={share <= 0} />
-    </svg>
   );
 }
 

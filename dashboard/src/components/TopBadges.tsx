@@ -1,6 +1,6 @@
 import { graphql } from '../generated';
 import type { StandingFragment } from '../generated/graphql';
-import { count, perDay, rate } from '../lib/format';
+import { count, perDay, share } from '../lib/format';
 import { BadgeName } from './BadgeName';
 
 export const STANDING = graphql(`
@@ -58,7 +58,7 @@ export function TopBadges({ badges, select }: TopBadgesProps) {
             <td>{count(issued)}</td>
             <td>{count(recipients)}</td>
             <td>{perDay(issuedPerDay)}</td>
-            <td>{rarity === null ? '–' : rate(rarity)}</td>
+            <td>{rarity === null ? '–' : share(rarity)}</td>
           </tr>
         ))}
       </tbody>

@@ -9,7 +9,6 @@ export const TRENDING = graphql(`
     badge {
       id
       name
-      category
     }
     last7Days
     previous23Days

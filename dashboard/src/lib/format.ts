@@ -16,11 +16,17 @@ const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const signed = new Intl.NumberFormat(LOCALE, { signDisplay: 'exceptZero' });
 const percents = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
 const rounded = new Intl.NumberFormat(LOCALE, { maximumSignificantDigits: 2 });
+const shares = new Intl.NumberFormat(LOCALE, {
+  style: 'percent',
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact', maximumFractionDigits: 1 });
 
 export const count = (value: number) => whole.format(value);
 export const ratio = (value: number) => two.format(value);
 export const rate = (value: number) => percents.format(value);
+export const share = (value: number) => shares.format(value);
 export const growth = (value: number) => `${whole.format(100 * value)}%`;
 export const percent = (value: number | null) =>
   value === null ? '–' : `${whole.format(100 * value)}%`;
@@ -36,7 +42,7 @@ export const counted = (value: number, plural: string) =>
 
 /** Returns how often something comes by chance: `1 in 1,400`. */
 export function chance(probability: number): string {
-  if (probability < 1e-6) return 'under 1 in 1,000,000';
+  if (probability < 1e-5) return '< 1 in 100,000';
   return `1 in ${rounded.format(1 / probability)}`;
 }
 
