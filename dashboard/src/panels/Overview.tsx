@@ -14,6 +14,7 @@ const QUERY = graphql(`
   query Overview(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $compareTo: CompareInput
     $where: WhereInput
     $granularity: Granularity!
@@ -42,6 +43,7 @@ const QUERY = graphql(`
       metric: BADGES_ISSUED
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -51,6 +53,7 @@ const QUERY = graphql(`
       metric: NEW_USERS
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -60,6 +63,7 @@ const QUERY = graphql(`
       metric: ACTIVE_USERS
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -69,6 +73,7 @@ const QUERY = graphql(`
       metric: NEW_COMMUNITIES
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -78,6 +83,7 @@ const QUERY = graphql(`
       metric: AVERAGE_BADGES_PER_USER
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -87,6 +93,7 @@ const QUERY = graphql(`
       metric: ENGAGEMENT_RATE
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
