@@ -1,6 +1,7 @@
 import { graphql } from '../generated';
 import type { StandingFragment } from '../generated/graphql';
 import { count, perDay } from '../lib/format';
+import { Opener } from './Opener';
 
 export const STANDING = graphql(`
   fragment Standing on BadgeStanding {
@@ -21,10 +22,12 @@ interface TopBadgesProps {
   badges: readonly StandingFragment[];
   /** Called with the id of a kind of badge that is chosen. */
   select?: (id: string) => void;
+  /** Opens the list of the badges issued of a kind, or of who received them. */
+  open?: (id: string, what: 'issued' | 'recipients') => void;
 }
 
 /** The kinds of badges issued most, each with a bar of its length. */
-export function TopBadges({ badges, select }: TopBadgesProps) {
+export function TopBadges({ badges, select, open }: TopBadgesProps) {
   const most = Math.max(...badges.map((standing) => standing.issued), 1);
   return (
     <table className="standings">
@@ -51,8 +54,14 @@ export function TopBadges({ badges, select }: TopBadgesProps) {
               {badge.category && <span className="kind">{badge.category}</span>}
               <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
             </th>
-            <td>{count(issued)}</td>
-            <td>{count(recipients)}</td>
+            <td>
+              <Opener open={open && (() => open(badge.id, 'issued'))}>{count(issued)}</Opener>
+            </td>
+            <td>
+              <Opener open={open && (() => open(badge.id, 'recipients'))}>
+                {count(recipients)}
+              </Opener>
+            </td>
             <td>{perDay(issuedPerDay)}</td>
           </tr>
         ))}

@@ -12,6 +12,7 @@ export type { AnalyticsUpdate, Connection, ConnectionState, UpdateEvent } from '
 export { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
 export { ServiceContext, useService } from '../hooks/useService';
 export { BadgeDistributionChart } from './BadgeDistributionChart';
+export { Opener } from './Opener';
 export { type Card, OverviewCards } from './OverviewCards';
 export { RecentActivity } from './RecentActivity';
 export { TimeSeriesChart, type TimeSeriesChartProps } from './TimeSeriesChart';

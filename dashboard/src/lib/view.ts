@@ -7,6 +7,7 @@ import type {
   RangeInput,
   WhereInput,
 } from '../generated/graphql';
+import { type List, readList, writeList } from './list';
 
 export type RangeName = 'today' | '7d' | '30d' | '90d' | '12m' | 'all';
 export type CompareTo = 'previous' | 'year' | 'none';
@@ -28,6 +29,8 @@ export interface View {
   timezone: string;
   compare: CompareTo;
   filters: Filters;
+  /** The list that lies open over the page; null if none does. */
+  list: List | null;
 }
 
 export const RANGES: Record<RangeName, { label: string; title: string; preset: Preset }> = {
@@ -52,7 +55,13 @@ const PERIODS: Partial<Record<CompareTo, Comparison>> = {
 
 export const FILTERS: readonly FilterName[] = ['category', 'level', 'issuer', 'community', 'badge'];
 
-const DEFAULT: View = { range: '30d', timezone: 'UTC', compare: 'previous', filters: {} };
+const DEFAULT: View = {
+  range: '30d',
+  timezone: 'UTC',
+  compare: 'previous',
+  filters: {},
+  list: null,
+};
 const DAY_MS = 86_400_000;
 const DAYS_BY_DAY = 100;
 
@@ -74,6 +83,7 @@ export function readView(search: string): { view: View; complaints: string[] } {
       Object.hasOwn(COMPARISONS, name) ? (name as CompareTo) : undefined,
     ),
     filters: {},
+    list: readList(parameters, (text) => complaints.push(text)),
   };
   for (const name of FILTERS) {
     const keys = parameters.getAll(name);
@@ -95,6 +105,7 @@ export function writeView(search: string, view: View): string {
     parameters.delete(name);
     for (const key of view.filters[name] ?? []) parameters.append(name, key);
   }
+  writeList(parameters, view.list);
   // Slashes and colons may stand in a query as they are, and read better.
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
@@ -169,6 +180,10 @@ const nextDay = (day: string) =>
 
 export const rangeTitle = ({ range }: View): string =>
   typeof range === 'string' ? RANGES[range].title : 'Chosen days';
+
+/** Whether the range ends with what is now, and not before it. */
+export const reachesNow = ({ range }: View): boolean =>
+  typeof range === 'string' || Date.parse(nextDay(range.to)) > Date.now();
 
 /** Says what the view is compared with; null if it is with nothing. */
 export function comparedWith(view: View): string | null {

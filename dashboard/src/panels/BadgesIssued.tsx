@@ -51,6 +51,7 @@ export function BadgesIssued({ view, change }: PanelProps) {
           granularity={granularity}
           timezone={view.timezone}
           asOf={trends?.asOf}
+          open={({ start, end }) => change({ list: { of: 'badges', from: start, to: end } })}
         />
       )}
     </Panel>

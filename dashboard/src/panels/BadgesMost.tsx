@@ -32,6 +32,14 @@ export function BadgesMost({ view, change }: PanelProps) {
         <TopBadges
           badges={distribution?.topBadges ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+          open={(badge, what) =>
+            change({
+              list:
+                what === 'issued'
+                  ? { of: 'badges', badge }
+                  : { of: 'people', group: 'active', badge },
+            })
+          }
         />
       )}
     </Panel>
