@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useRef, useState } from 'react';
 import type { MetricFamily, TypedDocumentString } from '../generated/graphql';
 import { type Answer, type Ask, useAnswer } from './useQuery';
 
@@ -40,8 +40,10 @@ export function useList<Edge, Variables>(
   families: readonly MetricFamily[],
 ): ListAnswer<Edge> {
   const [wanted, setWanted] = useState(STEP);
+  const total = useRef<number | null>(null);
   const ask = useCallback<Ask<Rows<Edge>, Variables & { wanted: number }>>(
-    async (service, { wanted: left, ...rest }, signal) => {
+    async (service, { wanted: asked, ...rest }, signal) => {
+      let left = asked;
       const edges: Edge[] = [];
       let after: string | null = null;
       for (;;) {
@@ -49,6 +51,9 @@ export function useList<Edge, Variables>(
         const page = { ...rest, first, after } as unknown as Variables & Page;
         const { list } = await service.ask(document, page, signal);
         if (!list) return { edges, totalCount: edges.length };
+        // What was added since pushes nothing out at the other end.
+        total.current ??= list.totalCount;
+        left = asked + Math.max(0, list.totalCount - total.current);
         edges.push(...list.edges);
         after = list.pageInfo.endCursor;
         if (edges.length >= left || !list.pageInfo.hasNextPage)

@@ -50,7 +50,7 @@ export function Templates({ view, list, open }: ListProps) {
   return (
     <ListTable
       caption={titleOf(list)}
-      unit="kinds of badges"
+      unit="kinds"
       answer={answer}
       orders={ORDERS}
       order={order}
