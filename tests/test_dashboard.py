@@ -16,7 +16,7 @@ from app import DIST
 from documents.connection import Database
 from tests.browsing import Visit, visit
 from tests.processes import Passportx
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 from tests.test_clients import MINTS, REORG, REVOCATION, ROLLBACK, SETUP
 
 AXE = Path(__file__).parent.parent / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
@@ -38,7 +38,6 @@ WATCH = """
   }).observe(document.body, { subtree: true, childList: true, characterData: true,
     attributes: true });
 """
-expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture

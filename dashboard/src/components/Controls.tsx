@@ -6,6 +6,8 @@ import {
   RANGES,
   type RangeName,
   type View,
+  WEEK_STARTS,
+  type WeekStart,
 } from '../lib/view';
 
 interface ControlsProps {
@@ -16,7 +18,7 @@ interface ControlsProps {
 const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
-/** What the page is about: the range, the time zone of its days, and what it is compared with. */
+/** What the page is about: the range, the time zone of its days, the first day of its weeks, and what it is compared with. */
 export const Controls = memo(function Controls({ view, change }: ControlsProps) {
   return (
     <div className="controls">
@@ -31,6 +33,19 @@ export const Controls = memo(function Controls({ view, change }: ControlsProps) 
           {ZONES.includes(view.timezone) || <option>{view.timezone}</option>}
           {ZONES.filter((zone) => zone !== LOCAL || zone === 'UTC').map((zone) => (
             <option key={zone}>{zone}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span>Weeks from</span>
+        <select
+          value={view.weekStart}
+          onChange={(event) => change({ weekStart: event.target.value as WeekStart })}
+        >
+          {Object.entries(WEEK_STARTS).map(([name, { label }]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
           ))}
         </select>
       </label>

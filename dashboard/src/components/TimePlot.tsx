@@ -167,12 +167,12 @@ function Lines({ points, x, y }: Scales & { points: readonly PointFragment[] }) 
 const said = ({ value }: PointFragment, unit: string) =>
   value === null ? 'undefined' : counted(value, unit);
 
-const clamp = (at: number, last: number) => Math.max(0, Math.min(last, at));
+export const clamp = (at: number, last: number) => Math.max(0, Math.min(last, at));
 
 const anchor = (at: number, last: number) =>
   last > 0 && at === last ? 'end' : last > 0 && at === 0 ? 'start' : 'middle';
 
-const steps = (at: number, last: number): Record<string, number | null> => ({
+export const steps = (at: number, last: number): Record<string, number | null> => ({
   ArrowLeft: clamp(at - 1, last),
   ArrowDown: clamp(at - 1, last),
   ArrowRight: clamp(at + 1, last),
@@ -185,7 +185,7 @@ const steps = (at: number, last: number): Record<string, number | null> => ({
 });
 
 /** Returns which of n buckets have room for a label, the last one among them. */
-function labelled(n: number, width: number): number[] {
+export function labelled(n: number, width: number): number[] {
   const step = Math.max(1, Math.ceil(n / Math.max(2, Math.floor(width / LABEL_WIDTH))));
   return Array.from({ length: n }, (_, at) => at).filter((at) => (n - 1 - at) % step === 0);
 }

@@ -1,6 +1,7 @@
 import { graphql } from '../generated';
 import type { StandingFragment } from '../generated/graphql';
-import { count, perDay } from '../lib/format';
+import { count, perDay, share } from '../lib/format';
+import { BadgeName } from './BadgeName';
 import { Opener } from './Opener';
 
 export const STANDING = graphql(`
@@ -15,6 +16,7 @@ export const STANDING = graphql(`
     issued
     recipients
     issuedPerDay
+    rarity
   }
 `);
 
@@ -43,15 +45,17 @@ export function TopBadges({ badges, select, open }: TopBadgesProps) {
           <th scope="col" title="Over the 30 days that end with today">
             Per day
           </th>
+          <th scope="col" title="The share of all users who hold one now: its rarity">
+            Held by
+          </th>
         </tr>
       </thead>
       <tbody>
-        {badges.map(({ rank, badge, issued, recipients, issuedPerDay }) => (
+        {badges.map(({ rank, badge, issued, recipients, issuedPerDay, rarity }) => (
           <tr key={badge.id}>
             <td className="rank">{rank}</td>
             <th scope="row">
-              <Name badge={badge} select={select} />
-              {badge.category && <span className="kind">{badge.category}</span>}
+              <BadgeName badge={badge} select={select} />
               <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
             </th>
             <td>
@@ -63,24 +67,10 @@ export function TopBadges({ badges, select, open }: TopBadgesProps) {
               </Opener>
             </td>
             <td>{perDay(issuedPerDay)}</td>
+            <td>{rarity === null ? '–' : share(rarity)}</td>
           </tr>
         ))}
       </tbody>
     </table>
-  );
-}
-
-interface NameProps {
-  badge: StandingFragment['badge'];
-  select: TopBadgesProps['select'];
-}
-
-function Name({ badge: { id, name }, select }: NameProps) {
-  const shown = name ?? `Badge ${id}`;
-  if (!select) return <span className="name">{shown}</span>;
-  return (
-    <button type="button" className="name pick" onClick={() => select(id)}>
-      {shown}
-    </button>
   );
 }

@@ -12,8 +12,17 @@ export type { AnalyticsUpdate, Connection, ConnectionState, UpdateEvent } from '
 export { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
 export { ServiceContext, useService } from '../hooks/useService';
 export { BadgeDistributionChart } from './BadgeDistributionChart';
+export { CohortGrid } from './CohortGrid';
+export { CommunityStandings } from './CommunityStandings';
+export { EngagementMetrics } from './EngagementMetrics';
+export { GrowthMetrics } from './GrowthMetrics';
+export { IssuerStandings } from './IssuerStandings';
+export { LifecycleChart } from './LifecycleChart';
+export { MostAwardedByCategory } from './MostAwardedByCategory';
 export { Opener } from './Opener';
 export { type Card, OverviewCards } from './OverviewCards';
+export { PeakActivity } from './PeakActivity';
 export { RecentActivity } from './RecentActivity';
 export { TimeSeriesChart, type TimeSeriesChartProps } from './TimeSeriesChart';
 export { TopBadges } from './TopBadges';
+export { TrendingBadges } from './TrendingBadges';

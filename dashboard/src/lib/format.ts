@@ -1,5 +1,5 @@
 // Figures and times as the page writes them. One language throughout: the page's own.
-import type { Granularity } from '../generated/graphql';
+import type { Granularity, Weekday } from '../generated/graphql';
 
 const LOCALE = 'en-GB';
 const MINUTE_MS = 60_000;
@@ -14,12 +14,22 @@ const tenths = new Intl.NumberFormat(LOCALE, {
 });
 const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const signed = new Intl.NumberFormat(LOCALE, { signDisplay: 'exceptZero' });
-const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
+const percents = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
+const rounded = new Intl.NumberFormat(LOCALE, { maximumSignificantDigits: 2 });
+const shares = new Intl.NumberFormat(LOCALE, {
+  style: 'percent',
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact', maximumFractionDigits: 1 });
 
 export const count = (value: number) => whole.format(value);
 export const ratio = (value: number) => two.format(value);
-export const rate = (value: number) => percent.format(value);
+export const rate = (value: number) => percents.format(value);
+export const share = (value: number) => shares.format(value);
+export const growth = (value: number) => `${whole.format(100 * value)}%`;
+export const percent = (value: number | null) =>
+  value === null ? '–' : `${whole.format(100 * value)}%`;
 export const perDay = (value: number) => tenths.format(value);
 export const points = (value: number) => `${one.format(value)} pp`;
 export const difference = (value: number) => signed.format(value).replace('-', '−');
@@ -29,6 +39,12 @@ export const tick = (value: number) =>
 /** Returns the count with its noun: `1 badge`, `2 badges`. */
 export const counted = (value: number, plural: string) =>
   `${count(value)} ${value === 1 ? plural.replace(/ies$/, 'y').replace(/s$/, '') : plural}`;
+
+/** Returns how often something comes by chance: `1 in 1,400`. */
+export function chance(probability: number): string {
+  if (probability < 1e-5) return '< 1 in 100,000';
+  return `1 in ${rounded.format(1 / probability)}`;
+}
 
 /** Returns a principal short enough for a line: `ST1PQ…PGZGM`. */
 export const principal = (address: string) =>
@@ -77,6 +93,30 @@ const BUCKETS: Record<Granularity, (at: string, zone: string) => string> = {
 export const bucket = (at: string, granularity: Granularity, zone: string) =>
   BUCKETS[granularity](at, zone);
 
+/** Returns when something in the bucket that begins at `at` was: `in May 2026`. */
+export function inBucket(at: string, granularity: Granularity, zone: string): string {
+  const name = bucket(at, granularity, zone);
+  if (granularity === 'WEEK' || granularity === 'QUARTER') return `in the ${name}`;
+  return `${granularity === 'DAY' ? 'on' : 'in'} ${name}`;
+}
+
+/** Returns the name of the bucket that begins at `at`, short enough for an axis or a row. */
+export function cohort(at: string, granularity: Granularity, zone: string): string {
+  if (granularity === 'HOUR') return clock(at, zone);
+  return granularity === 'MONTH'
+    ? inZone(at, zone, { month: 'short', year: 'numeric' })
+    : shortDay(at, zone);
+}
+
+export const UNITS: Record<Granularity, string> = {
+  HOUR: 'hour',
+  DAY: 'day',
+  WEEK: 'week',
+  MONTH: 'month',
+  QUARTER: 'quarter',
+  YEAR: 'year',
+};
+
 export const BY: Record<Granularity, string> = {
   HOUR: 'by hour',
   DAY: 'by day',
@@ -85,6 +125,17 @@ export const BY: Record<Granularity, string> = {
   QUARTER: 'by quarter',
   YEAR: 'by year',
 };
+
+/** Returns the name of a day of the week: `Monday`. */
+export const weekday = (day: Weekday) => day.charAt(0) + day.slice(1).toLowerCase();
+
+/** Returns how long something takes, in its largest unit: `3.5 h`. */
+export function duration(seconds: number): string {
+  const ms = 1000 * seconds;
+  if (ms < MINUTE_MS) return ms > 0 ? 'under 1 min' : 'at once';
+  if (ms < HOUR_MS) return `${one.format(ms / MINUTE_MS)} min`;
+  return ms < 2 * DAY_MS ? `${one.format(ms / HOUR_MS)} h` : `${one.format(ms / DAY_MS)} d`;
+}
 
 /** Returns how long ago something was: `3 min ago`. */
 export function ago(at: string, now: number): string {

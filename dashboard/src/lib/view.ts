@@ -5,12 +5,17 @@ import type {
   Granularity,
   Preset,
   RangeInput,
+  RetentionMode,
+  Weekday,
   WhereInput,
 } from '../generated/graphql';
 import { type List, readList, writeList } from './list';
 
 export type RangeName = 'today' | '7d' | '30d' | '90d' | '12m' | 'all';
 export type CompareTo = 'previous' | 'year' | 'none';
+export type WeekStart = 'monday' | 'saturday' | 'sunday';
+export type CohortUnit = 'day' | 'week' | 'month';
+export type Retained = 'bounded' | 'unbounded' | 'streak';
 export type FilterName = 'category' | 'level' | 'issuer' | 'community' | 'badge';
 
 export interface CustomRange {
@@ -27,25 +32,56 @@ export interface View {
   range: RangeName | CustomRange;
   /** The IANA time zone in which days begin. */
   timezone: string;
+  weekStart: WeekStart;
   compare: CompareTo;
+  /** The bucket in which a cohort joins; null leaves it to the range. */
+  cohorts: CohortUnit | null;
+  /** When a user of a cohort counts as retained. */
+  retained: Retained;
   filters: Filters;
   /** The list that lies open over the page; null if none does. */
   list: List | null;
 }
 
-export const RANGES: Record<RangeName, { label: string; title: string; preset: Preset }> = {
-  today: { label: 'Today', title: 'Today', preset: 'TODAY' },
-  '7d': { label: '7 days', title: 'Last 7 days', preset: 'LAST_7_DAYS' },
-  '30d': { label: '30 days', title: 'Last 30 days', preset: 'LAST_30_DAYS' },
-  '90d': { label: '90 days', title: 'Last 90 days', preset: 'LAST_90_DAYS' },
-  '12m': { label: '12 months', title: 'Last 12 months', preset: 'LAST_12_MONTHS' },
-  all: { label: 'All time', title: 'All time', preset: 'ALL_TIME' },
+interface NamedRange {
+  label: string;
+  title: string;
+  preset: Preset;
+  /** How many days it has, roughly. */
+  days: number;
+}
+
+export const RANGES: Record<RangeName, NamedRange> = {
+  today: { label: 'Today', title: 'Today', preset: 'TODAY', days: 1 },
+  '7d': { label: '7 days', title: 'Last 7 days', preset: 'LAST_7_DAYS', days: 7 },
+  '30d': { label: '30 days', title: 'Last 30 days', preset: 'LAST_30_DAYS', days: 30 },
+  '90d': { label: '90 days', title: 'Last 90 days', preset: 'LAST_90_DAYS', days: 90 },
+  '12m': { label: '12 months', title: 'Last 12 months', preset: 'LAST_12_MONTHS', days: 365 },
+  all: { label: 'All time', title: 'All time', preset: 'ALL_TIME', days: Number.POSITIVE_INFINITY },
 };
 
 export const COMPARISONS: Record<CompareTo, string> = {
   previous: 'Previous period',
   year: 'Year before',
   none: 'Nothing',
+};
+
+export const WEEK_STARTS: Record<WeekStart, { label: string; weekday: Weekday }> = {
+  monday: { label: 'Monday', weekday: 'MONDAY' },
+  saturday: { label: 'Saturday', weekday: 'SATURDAY' },
+  sunday: { label: 'Sunday', weekday: 'SUNDAY' },
+};
+
+const UNITS: Record<CohortUnit, { granularity: Granularity; days: [number, number] }> = {
+  day: { granularity: 'DAY', days: [1, 31] },
+  week: { granularity: 'WEEK', days: [7, 400] },
+  month: { granularity: 'MONTH', days: [28, Number.POSITIVE_INFINITY] },
+};
+
+const MODES: Record<Retained, RetentionMode> = {
+  bounded: 'BOUNDED',
+  unbounded: 'UNBOUNDED',
+  streak: 'STREAK',
 };
 
 const PERIODS: Partial<Record<CompareTo, Comparison>> = {
@@ -58,7 +94,10 @@ export const FILTERS: readonly FilterName[] = ['category', 'level', 'issuer', 'c
 const DEFAULT: View = {
   range: '30d',
   timezone: 'UTC',
+  weekStart: 'monday',
   compare: 'previous',
+  cohorts: null,
+  retained: 'bounded',
   filters: {},
   list: null,
 };
@@ -79,9 +118,10 @@ export function readView(search: string): { view: View; complaints: string[] } {
   const view: View = {
     range: read('range', DEFAULT.range, parseRange),
     timezone: read('tz', DEFAULT.timezone, (zone) => (isTimeZone(zone) ? zone : undefined)),
-    compare: read('compare', DEFAULT.compare, (name) =>
-      Object.hasOwn(COMPARISONS, name) ? (name as CompareTo) : undefined,
-    ),
+    weekStart: read('week', DEFAULT.weekStart, among(WEEK_STARTS)),
+    compare: read('compare', DEFAULT.compare, among(COMPARISONS)),
+    cohorts: read('cohorts', DEFAULT.cohorts, among(UNITS)),
+    retained: read('retained', DEFAULT.retained, among(MODES)),
     filters: {},
     list: readList(parameters, (text) => complaints.push(text)),
   };
@@ -100,7 +140,10 @@ export function writeView(search: string, view: View): string {
   const { range } = view;
   write('range', typeof range === 'string' ? range : `${range.from}..${range.to}`, '30d');
   write('tz', view.timezone, DEFAULT.timezone);
+  write('week', view.weekStart, DEFAULT.weekStart);
   write('compare', view.compare, DEFAULT.compare);
+  write('cohorts', view.cohorts ?? '', '');
+  write('retained', view.retained, DEFAULT.retained);
   for (const name of FILTERS) {
     parameters.delete(name);
     for (const key of view.filters[name] ?? []) parameters.append(name, key);
@@ -116,6 +159,11 @@ export function toggled(filters: Filters, name: FilterName, key: string): Filter
   const left = keys.includes(key) ? keys.filter((each) => each !== key) : [...keys, key];
   return left.length > 0 ? { ...others, [name]: left } : others;
 }
+
+const among =
+  <Name extends string>(names: Record<Name, unknown>) =>
+  (text: string) =>
+    Object.hasOwn(names, text) ? (text as Name) : undefined;
 
 function parseRange(text: string): View['range'] | undefined {
   if (Object.hasOwn(RANGES, text)) return text as RangeName;
@@ -140,19 +188,21 @@ function isTimeZone(zone: string): boolean {
 export interface Question {
   range: RangeInput;
   timezone: string;
+  weekStart: Weekday;
   compareTo: CompareInput | null;
   where: WhereInput | null;
 }
 
 /** Returns the view as the API takes it: the arguments that all its answers have in common. */
 export function questionOf(view: View): Question {
-  const { range, timezone } = view;
+  const { range, timezone, weekStart } = view;
   return {
     range:
       typeof range === 'string'
         ? { preset: RANGES[range].preset }
         : { dates: { from: range.from, to: nextDay(range.to) } },
     timezone,
+    weekStart: WEEK_STARTS[weekStart].weekday,
     compareTo: compareTo(view),
     where: where(view.filters),
   };
@@ -193,10 +243,36 @@ export function comparedWith(view: View): string | null {
 
 /** Returns the length of a bucket that gives a series of the range a readable number of points. */
 export function granularityOf({ range }: View): Granularity {
-  if (range === 'today') return 'HOUR';
-  if (range === '12m' || range === 'all') return 'WEEK';
-  if (typeof range === 'string') return 'DAY';
-  const days = (Date.parse(range.to) - Date.parse(range.from)) / DAY_MS + 1;
-  if (days <= 2) return 'HOUR';
+  const days = daysIn(range);
+  if (days <= 1 || (typeof range !== 'string' && days <= 2)) return 'HOUR';
   return days <= DAYS_BY_DAY ? 'DAY' : 'WEEK';
+}
+
+/** Returns the units by which the users of the range make a readable number of cohorts. */
+export function cohortUnits({ range }: View): CohortUnit[] {
+  const units = Object.keys(UNITS) as CohortUnit[];
+  // Of all time the service gives the last ones, few enough of each unit.
+  if (range === 'all') return units;
+  const length = daysIn(range);
+  return units.filter((unit) => length >= UNITS[unit].days[0] && length <= UNITS[unit].days[1]);
+}
+
+export interface CohortQuestion {
+  unit: CohortUnit;
+  by: Granularity;
+  mode: RetentionMode;
+}
+
+/** Returns what the cohorts are asked by: what was chosen if it suits the range. */
+export function cohortsOf(view: View): CohortQuestion {
+  const units = cohortUnits(view);
+  const days = daysIn(view.range);
+  const fitting: CohortUnit = days <= 14 ? 'day' : days <= DAYS_BY_DAY ? 'week' : 'month';
+  const unit = view.cohorts && units.includes(view.cohorts) ? view.cohorts : fitting;
+  return { unit, by: UNITS[unit].granularity, mode: MODES[view.retained] };
+}
+
+function daysIn(range: View['range']): number {
+  if (typeof range === 'string') return RANGES[range].days;
+  return (Date.parse(range.to) - Date.parse(range.from)) / DAY_MS + 1;
 }

@@ -11,6 +11,7 @@ const QUERY = graphql(`
   query BadgesIssued(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $compareTo: CompareInput
     $where: WhereInput
     $granularity: Granularity!
@@ -19,6 +20,7 @@ const QUERY = graphql(`
       metric: BADGES_ISSUED
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       compareTo: $compareTo
       where: $where
       granularity: $granularity

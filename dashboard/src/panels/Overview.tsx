@@ -16,6 +16,7 @@ const QUERY = graphql(`
   query Overview(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $compareTo: CompareInput
     $where: WhereInput
     $granularity: Granularity!
@@ -44,6 +45,7 @@ const QUERY = graphql(`
       metric: BADGES_ISSUED
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -53,6 +55,7 @@ const QUERY = graphql(`
       metric: NEW_USERS
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -62,6 +65,7 @@ const QUERY = graphql(`
       metric: ACTIVE_USERS
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -71,6 +75,7 @@ const QUERY = graphql(`
       metric: NEW_COMMUNITIES
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -80,6 +85,7 @@ const QUERY = graphql(`
       metric: AVERAGE_BADGES_PER_USER
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {
@@ -89,6 +95,7 @@ const QUERY = graphql(`
       metric: ENGAGEMENT_RATE
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       granularity: $granularity
     ) {

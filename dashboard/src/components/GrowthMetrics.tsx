@@ -1,0 +1,72 @@
+import type { FigureFragment, Granularity, MetricName, PointFragment } from '../generated/graphql';
+import { count } from '../lib/format';
+import { Amount } from './Amount';
+import { Delta } from './Delta';
+import { Openable } from './Openable';
+import { TimeSeriesChart } from './TimeSeriesChart';
+
+export type GrowthName = 'NEW_USERS' | 'NEW_COMMUNITIES' | 'NEW_COMMUNITY_MEMBERS';
+
+interface GrowthMetricsProps {
+  /** The metrics of the range; those that are not shown here may be among them. */
+  figures: readonly FigureFragment[];
+  series: Readonly<Record<GrowthName, readonly PointFragment[]>>;
+  granularity: Granularity;
+  timezone?: string;
+  /** When it was measured: nothing is drawn of what begins later. */
+  asOf?: string | undefined;
+  /** Called with the metric whose list is to be opened. */
+  open?: ((metric: GrowthName) => void) | undefined;
+}
+
+interface Growth {
+  name: GrowthName;
+  label: string;
+  unit: string;
+  total: MetricName;
+}
+
+const GROWTHS: readonly Growth[] = [
+  { name: 'NEW_USERS', label: 'New users', unit: 'users', total: 'TOTAL_USERS' },
+  {
+    name: 'NEW_COMMUNITIES',
+    label: 'New communities',
+    unit: 'communities',
+    total: 'TOTAL_COMMUNITIES',
+  },
+  {
+    name: 'NEW_COMMUNITY_MEMBERS',
+    label: 'New members',
+    unit: 'members',
+    total: 'TOTAL_COMMUNITY_MEMBERS',
+  },
+];
+
+/** What has come in the range: users, communities and their members, and how many there are then. */
+export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsProps) {
+  const figure = (name: MetricName) => figures.find(({ metric }) => metric.name === name);
+  return (
+    <div className="growth">
+      {GROWTHS.map(({ name, label, unit, total }) => {
+        const { value, comparison } = figure(name) ?? {};
+        return (
+          <div key={name}>
+            <h3>{label}</h3>
+            <p className="figure">
+              {typeof value === 'number' ? (
+                <Openable open={open && (() => open(name))}>
+                  <Amount value={value} format={count} />
+                </Openable>
+              ) : (
+                '–'
+              )}{' '}
+              {comparison && <Delta change={comparison} />}
+            </p>
+            <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
+            <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
+          </div>
+        );
+      })}
+    </div>
+  );
+}

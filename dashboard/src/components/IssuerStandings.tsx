@@ -1,0 +1,81 @@
+import { graphql } from '../generated';
+import type { IssuerFragment } from '../generated/graphql';
+import { count, counted, principal, ratio } from '../lib/format';
+import { Openable } from './Openable';
+
+export const ISSUER = graphql(`
+  fragment Issuer on IssuerStanding {
+    rank
+    issuer
+    badges
+    issued
+  }
+`);
+
+interface IssuerStandingsProps {
+  issuers: readonly IssuerFragment[];
+  /** How many issuers of equal size would be as concentrated. */
+  effective?: number | null;
+  /** Called with the address of an issuer that is chosen. */
+  select?: ((issuer: string) => void) | undefined;
+  /** Called with the address of an issuer whose badges are to be listed. */
+  open?: ((issuer: string) => void) | undefined;
+}
+
+/** Who issued the most badges, and how concentrated the issuing is. */
+export function IssuerStandings({ issuers, effective, select, open }: IssuerStandingsProps) {
+  const most = Math.max(...issuers.map((standing) => standing.issued), 1);
+  const [first] = issuers;
+  return (
+    <>
+      <p className="summary">
+        {first && `${principal(first.issuer)} issued ${counted(first.issued, 'badges')}. `}
+        {typeof effective === 'number' &&
+          `All issuers together are as concentrated as ${ratio(effective)} of equal size.`}
+      </p>
+      <table className="standings">
+        <caption className="hidden">The issuers of the most badges</caption>
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className="hidden">Rank</span>
+            </th>
+            <th scope="col">Issuer</th>
+            <th scope="col">Issued</th>
+            <th scope="col" title="Distinct kinds of badges">
+              Kinds
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {issuers.map(({ rank, issuer, badges, issued }) => (
+            <tr key={issuer}>
+              <td className="rank">{rank}</td>
+              <th scope="row">
+                {select ? (
+                  <button
+                    type="button"
+                    className="name pick"
+                    title={issuer}
+                    onClick={() => select(issuer)}
+                  >
+                    {principal(issuer)}
+                  </button>
+                ) : (
+                  <abbr className="name" title={issuer}>
+                    {principal(issuer)}
+                  </abbr>
+                )}
+                <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
+              </th>
+              <td>
+                <Openable open={open && (() => open(issuer))}>{count(issued)}</Openable>
+              </td>
+              <td>{count(badges)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { Panel } from '../components/Panel';
+import { TrendingBadges } from '../components/TrendingBadges';
+import { graphql } from '../generated';
+import { useQuery } from '../hooks/useQuery';
+import { questionOf, toggled } from '../lib/view';
+import type { PanelProps } from './index';
+
+const QUERY = graphql(`
+  query BadgesTrending($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
+    distribution(range: $range, timezone: $timezone, where: $where) {
+      trendingBadges(first: 8) {
+        ...Trending
+      }
+    }
+  }
+`);
+
+/** The kinds of badges whose issues rise now, whatever the range. */
+export function BadgesTrending({ view, change }: PanelProps) {
+  const { range, timezone, where } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone, where }, ['DISTRIBUTION']);
+  return (
+    <Panel
+      title="Trending"
+      answer={answer}
+      isEmpty={({ distribution }) => !distribution?.trendingBadges.length}
+      empty={
+        <p>
+          No badge was issued five times or more in the last 7 days and more often than chance
+          explains.
+        </p>
+      }
+      height={480}
+    >
+      {({ distribution }) => (
+        <TrendingBadges
+          badges={distribution?.trendingBadges ?? []}
+          select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+        />
+      )}
+    </Panel>
+  );
+}

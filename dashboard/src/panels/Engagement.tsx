@@ -1,0 +1,45 @@
+import { EngagementMetrics } from '../components/EngagementMetrics';
+import { Panel } from '../components/Panel';
+import { graphql } from '../generated';
+import { useQuery } from '../hooks/useQuery';
+import { questionOf } from '../lib/view';
+import type { PanelProps } from './index';
+import { NothingInRange } from './shared';
+
+const QUERY = graphql(`
+  query Engagement(
+    $range: RangeInput
+    $timezone: TimeZone!
+    $compareTo: CompareInput
+    $where: WhereInput
+  ) {
+    aggregated(range: $range, timezone: $timezone, compareTo: $compareTo, where: $where) {
+      figures {
+        ...Figure
+      }
+      users {
+        totalUsers
+        ...Engagement
+      }
+    }
+  }
+`);
+
+/** How many users take part, how many come back, and how soon they begin. */
+export function Engagement({ view, change }: PanelProps) {
+  const { range, timezone, compareTo, where } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone, compareTo, where }, ['USERS']);
+  return (
+    <Panel
+      title="Engagement"
+      answer={answer}
+      isEmpty={({ aggregated }) => !aggregated?.users.totalUsers}
+      empty={<NothingInRange view={view} change={change} />}
+      height={520}
+    >
+      {({ aggregated }) =>
+        aggregated && <EngagementMetrics figures={aggregated.figures} users={aggregated.users} />
+      }
+    </Panel>
+  );
+}
