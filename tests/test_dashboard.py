@@ -145,8 +145,10 @@ async def test_only_the_panels_whose_family_moved_ask_again(
         await expect(card(page, "Users")).to_have_text("10")
         await page.wait_for_load_state("networkidle")
         # How rare a badge is depends on the users, so the distribution moves with them.
-        moved = ["Overview", "BadgesByCategory", "BadgesMost", "LatestActivity", "Dashboard"]
-        assert asked == dict.fromkeys(moved, 1)
+        shares = ["ByCategory", "ByLevel", "Most", "MostByCategory", "Trending"]
+        users = ["Growth", "Engagement", "HoursOfTheWeek", "Cohorts", "Lifecycle"]
+        moved = ["Overview", *users, *(f"Badges{each}" for each in shares), "Issuers"]
+        assert asked == dict.fromkeys([*moved, "LatestActivity", "Dashboard"], 1)
 
 
 async def test_many_commits_are_one_question_at_a_time(browser: Browser, service: Running) -> None:

@@ -70,7 +70,7 @@ export function CommunityStandings(props: CommunityStandingsProps) {
                     </button>
                   ) : (
                     <span className="name">{nameOf(standing)}</span>
-                  )}
+                  )}{' '}
                   <span className="kind">
                     {deactivatedAt
                       ? `deactivated ${day(deactivatedAt, timezone)}`
