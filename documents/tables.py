@@ -50,7 +50,8 @@ class UserChunk(Document):
 
         name = "user_chunks"
         indexes: ClassVar = [
-            IndexModel([("_id", ASCENDING), ("changed", ASCENDING)], name="changed"),
+            # A reader that knows the rows of an earlier position asks for what changed since.
+            IndexModel([("changed", ASCENDING)], name="since"),
         ]
 
 

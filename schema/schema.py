@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import getdoc
 from typing import Any
 
 import strawberry
@@ -17,7 +18,7 @@ from services.answers import Position, TimeZone
 
 
 def _field(resolver: Callable[..., Any]) -> Any:  # noqa: ANN401  # a field of any type
-    return strawberry.field(resolver, description=resolver.__doc__)
+    return strawberry.field(resolver, description=getdoc(resolver))
 
 
 @strawberry.type(description="What can be asked.")
@@ -49,7 +50,7 @@ class Mutation:
 @strawberry.type(description="What can be listened to.")
 class Subscription:
     analytics_updated = strawberry.subscription(
-        live.analytics_updated, description=live.analytics_updated.__doc__
+        live.analytics_updated, description=getdoc(live.analytics_updated)
     )
 
 
@@ -78,7 +79,12 @@ def build(limits: Limits | None = None) -> strawberry.Schema:
 @cache
 def sdl() -> str:
     """Return the schema in the GraphQL schema definition language, sorted."""
-    return f"{_schema(Limits(), is_sorted=True).as_str()}\n"
+    exported = _schema(Limits(), is_sorted=True).as_str()
+    # Strawberry defines it for tools that do not know it yet, but does not describe it.
+    one_of = "directive @oneOf"
+    return (
+        exported.replace(one_of, f'"""Exactly one of the fields must be given."""\n{one_of}') + "\n"
+    )
 
 
 def _schema(limits: Limits, *, is_sorted: bool = False) -> strawberry.Schema:

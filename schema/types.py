@@ -44,7 +44,7 @@ lend_enum(
 )
 
 for shared in (
-    *(answers.ResolvedRange, window.Change, answers.SeriesPoint, answers.Slice),
+    *(answers.ResolvedRange, window.ValueComparison, answers.SeriesPoint, answers.Slice),
     *(answers.Badge, answers.BadgeStanding),
     *(community.Community, community.CommunityStanding, community.CommunityGrowthPoint),
     *(retention.CohortCell, retention.Cohort, retention.MeanRetention, retention.RetentionCohorts),

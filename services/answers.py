@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NewType
 
 from services.cells import NO_KEY
-from services.window import Change, Weekday, Window
+from services.window import ValueComparison, Weekday, Window
 
 Position = NewType("Position", int)
 """The number of a committed batch: 0 before the first, then 1, 2, 3, ..."""
@@ -49,7 +49,7 @@ class SeriesPoint:
     """What was measured; 0 is measured, too, and null is undefined."""
     is_partial: bool
     """Whether the bucket is less than its whole: cut by the range, or not ended yet."""
-    comparison: Change | None
+    comparison: ValueComparison | None
     """What it is compared with; null if nothing was asked for, or nothing corresponds to it."""
 
 

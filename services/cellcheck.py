@@ -8,6 +8,7 @@ from pyroaring import BitMap
 
 from services.catalogue import points
 from services.cells import NO_KEY, cell_id
+from services.engagement import steps, turns
 from services.facts import BadgeFacts, CommunityFacts, Facts, MembershipFacts, UserFacts
 from services.reading import Reading
 from services.recount import Truth
@@ -93,5 +94,9 @@ def _facts(truth: Truth) -> Iterator[Facts]:
         )
     for community, user, since in truth.members:
         yield MembershipFacts(community, user, since)
+    spans = defaultdict(list)
+    for each in truth.badges:
+        spans[each.user].append((each.at, each.revoked))
     for name, person in truth.users.items():
-        yield UserFacts(name, person.joined, person.first, person.issued, person.held)
+        turned = turns(steps(spans[name]))
+        yield UserFacts(name, person.joined, person.first, person.issued, person.held, turned)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from documents.log import Head
 from documents.projection import Collection
-from services.tables import FACT, FACTS_A_CHUNK, USER, Rows
+from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows
 
 KEPT_BYTES = 64 * 1024 * 1024
 """How much of the tables stays in memory: the rows of about 1.5 million badges."""
@@ -22,12 +23,21 @@ Find = Any
 """`Reading.find`, which this module is handed."""
 
 
+class Users(NamedTuple):
+    """The rows of all users, as they were at a position."""
+
+    collection: str
+    position: int
+    rows: Rows
+
+
 class Chunks:
-    """The chunks that this process has read, of every collection; the ones used last are kept."""
+    """What this process has read: chunks of facts, those used last, and the rows of all users."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], tuple[int, Rows]] = OrderedDict()
         self._bytes = 0
+        self.users: Users | None = None
 
     def get(self, collection: str, number: int, changed: int) -> Rows | None:
         """Return the rows of a chunk as written at the position `changed`, if they are kept."""
@@ -62,14 +72,13 @@ class Columns:
     """The tables at one position; `find` queries a collection there."""
 
     def __init__(
-        self, find: Find, chunks: Chunks, facts: Collection, users: Collection, count: int
+        self, find: Find, chunks: Chunks, facts: Collection, users: Collection, head: Head
     ) -> None:
-        """`count` is how many users have an ordinal."""
         self._find = find
         self._chunks = chunks
         self._fact_chunks = facts
         self._user_chunks = users
-        self._count = count
+        self._head = head
 
     async def facts(
         self, wanted: Wanted, low: int | None = None, high: int | None = None
@@ -84,7 +93,7 @@ class Columns:
         if high is not None:
             query["low"]["$lt"] = high
         rows, numbers = [np.zeros(0, FACT)], [np.zeros(0, np.int64)]
-        async for number, chunk in self._read(self._fact_chunks, query, FACT):
+        async for number, chunk in self._read(query):
             places = np.flatnonzero(wanted(chunk))
             rows.append(chunk[places])
             numbers.append(places + number * FACTS_A_CHUNK)
@@ -92,15 +101,28 @@ class Columns:
 
     async def users(self) -> Rows:
         """Return the row of every user, at the place of its ordinal."""
-        found = {number: rows async for number, rows in self._read(self._user_chunks, {}, USER)}
-        rows = [np.zeros(0, USER), *(found[number] for number in sorted(found))]
-        return np.concatenate(rows)[: self._count]
+        name, position = self._user_chunks.name, self._head.position
+        known = self._chunks.users
+        query: dict[str, Any] = {}
+        if known is None or known.collection != name or known.position > position:
+            rows = np.zeros(self._head.users, USER)
+        elif known.position == position:
+            return known.rows
+        else:
+            query["changed"] = {"$gt": known.position}
+            rows = np.zeros(self._head.users, USER)
+            rows[: len(known.rows)] = known.rows
+        for chunk in await self._find(self._user_chunks, query):
+            start = chunk["_id"] * USERS_A_CHUNK
+            place = rows[start : start + USERS_A_CHUNK]
+            place[:] = np.frombuffer(chunk["rows"], USER)[: len(place)]
+        if rows.nbytes <= KEPT_BYTES:
+            self._chunks.users = Users(name, position, rows)
+        return rows
 
-    async def _read(
-        self, collection: Collection, query: dict[str, Any], dtype: np.dtype[np.void]
-    ) -> AsyncIterator[tuple[int, Rows]]:
-        """Yield the chunks that a query finds, with their numbers, in any order."""
-        missing = []
+    async def _read(self, query: dict[str, Any]) -> AsyncIterator[tuple[int, Rows]]:
+        """Yield the chunks of facts that a query finds, with their numbers, in any order."""
+        missing, collection = [], self._fact_chunks
         for chunk in await self._find(collection, query, {"_id": 1, "changed": 1}, hint="changed"):
             number, changed = chunk["_id"], chunk["changed"]
             kept = self._chunks.get(collection.name, number, changed)
@@ -110,7 +132,7 @@ class Columns:
                 yield number, kept
         for part in batched(missing, CHUNKS_A_READ):
             for chunk in await self._find(collection, {"_id": {"$in": part}}):
-                rows = np.frombuffer(chunk["rows"], dtype)
+                rows = np.frombuffer(chunk["rows"], FACT)
                 self._chunks.put(collection.name, chunk["_id"], chunk["changed"], rows)
                 yield chunk["_id"], rows
 

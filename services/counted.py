@@ -7,7 +7,6 @@
 | a breakdown since ever        | keys                                                           |
 | a breakdown of a range        | months x keys, and the facts of two parts of days at its ends  |
 | recipients by key of a range  | months x keys, and the facts outside of whole months           |
-| users engaged at an instant   | all facts, some milliseconds a million                         |
 """
 
 from collections import Counter
@@ -20,7 +19,7 @@ from pyroaring import BitMap
 
 from services.cells import NO_KEY
 from services.columns import within
-from services.figures import HELD_BINS, bitmap, by_key, engaged, ranked
+from services.figures import HELD_BINS, bitmap, by_key, ranked
 from services.reading import Cell, Range, Reading
 from services.tables import BADGE, FACT, Rows
 from services.window import (
@@ -124,14 +123,6 @@ class CounterFigures:
     async def held_by(self) -> NDArray[np.int64]:
         return (await self._reading.columns.users())["held"].astype(np.int64)
 
-    async def engaged(self, ends: Sequence[int]) -> list[int]:
-        # Some users at a time, for sorting the badges of all at once would take much memory.
-        parts = [
-            (await self._reading.columns.facts(partial(_of_some_users, place))).rows
-            for place in range(PARTS_OF_USERS)
-        ]
-        return engaged(parts, ends)
-
     async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
         start, end = (bound // ATOM_MS for bound in range_)
         parts = self._reading.cover(*range_)
@@ -181,14 +172,6 @@ class CounterFigures:
             return issued & within(rows["at"], *range_)
 
         return (await self._reading.columns.facts(wanted, *range_)).rows
-
-
-PARTS_OF_USERS = 8
-
-
-def _of_some_users(part: int, rows: Rows) -> NDArray[np.bool_]:
-    chosen: NDArray[np.bool_] = (rows["kind"] == BADGE) & (rows["user"] % PARTS_OF_USERS == part)
-    return chosen
 
 
 def _of_month(cell: Cell, month: int, parts: Cover) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from services.engagement import Turns
 from services.events import Event, EventType
 
 Record = dict[str, Any]
@@ -80,6 +81,8 @@ class UserFacts:
     """When the first of its badges that stand was issued."""
     issued: int
     held: int
+    turns: Turns
+    """Of two facts that are compared, the turns in which they differ are enough."""
 
 
 Facts = BadgeFacts | TemplateFacts | CommunityFacts | MembershipFacts | UserFacts

@@ -6,7 +6,7 @@ There are two ways to a figure, and the families do not know which one is taken:
 
 from array import array
 from bisect import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from services.cells import NO_KEY, rank
 from services.errors import AnalyticsError
 from services.reading import Range, Reading
-from services.tables import BADGE, NEVER, Rows
+from services.tables import BADGE, Rows
 
 MAX_KEYS = 100
 """How many keys a filter may name in each dimension."""
@@ -104,9 +104,6 @@ class Figures(Protocol):
     async def held_by(self) -> NDArray[np.int64]:
         """Return how many of the badges that are meant each user holds, by ordinal."""
 
-    async def engaged(self, ends: Sequence[int]) -> list[int]:
-        """Return how many users held a badge at each of some instants."""
-
     async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
         """Return the badges issued in a range by quarter hour since 1970, where there are any."""
 
@@ -125,37 +122,6 @@ BIN_STARTS = (0, 1, 2, 3, 6, 11)
 def held_bin(held: int) -> str:
     """Return the bin of `HELD_BINS` into which a number of held badges falls."""
     return HELD_BINS[bisect(BIN_STARTS, held) - 1]
-
-
-def engaged(parts: Iterable[Rows], ends: Sequence[int]) -> list[int]:
-    """Return how many users held one of the badges at each of some instants.
-
-    A user is engaged from the first of its badges on until the last of them is revoked. All
-    badges of a user are in one part.
-    """
-    counted = np.zeros(len(ends), np.int64)
-    bounds = np.array(ends, np.int64)
-    for badges in parts:
-        gains, losses = _turns(badges)
-        counted += np.searchsorted(gains, bounds) - np.searchsorted(losses, bounds)
-    return [int(n) for n in counted]
-
-
-def _turns(badges: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return when users came to hold a badge and when they ceased to, both in order."""
-    lost = badges[badges["end"] != NEVER]
-    users = np.concatenate([badges["user"], lost["user"]])
-    instants = np.concatenate([badges["at"], np.maximum(lost["at"], lost["end"])])
-    signs = np.repeat([1, -1], [len(badges), len(lost)])
-    order = np.lexsort((-signs, instants, users))
-    instants, signs = instants[order], signs[order]
-    # In the end everybody has as many badges as were not lost, so each user's sum begins anew.
-    firsts = np.concatenate([[True], np.diff(users[order]) != 0]) if len(order) else order
-    held = np.cumsum(signs)
-    lengths = np.diff(np.append(np.flatnonzero(firsts), len(order)))
-    held = held - np.repeat((held - signs)[firsts], lengths)
-    gains = np.sort(instants[(held == 1) & (signs == 1)])
-    return gains, np.sort(instants[(held == 0) & (signs == -1)])
 
 
 def matched(reading: Reading, where: Where) -> dict[str, list[int]]:

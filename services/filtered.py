@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from services.columns import within
+from services.engagement import turns_of_all
 from services.figures import (
     BIN_STARTS,
     HELD_BINS,
     Where,
     bitmap,
     by_key,
-    engaged,
     matched,
     matching,
     ranked,
@@ -106,10 +106,6 @@ class TableFigures:
         bins = np.searchsorted(BIN_STARTS, held[everyone], side="right") - 1
         return dict(zip(HELD_BINS, np.bincount(bins, minlength=6).tolist(), strict=True))
 
-    async def engaged(self, ends: Sequence[int]) -> list[int]:
-        badges = await self._badges(None)
-        return engaged([badges], ends)
-
     async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
         rows = await self._badges(range_)
         atoms, counted = np.unique(rows["at"] // ATOM_MS, return_counts=True)
@@ -167,6 +163,10 @@ class _Facts:
                 found = self.badges["at"][self.badges["end"] != NEVER]
             case "users":
                 found = self._users["joined"][self.everyone]
+            case "engaged":
+                found = turns_of_all(self.badges)[0]
+            case "disengaged":
+                found = turns_of_all(self.badges)[1]
             case "members":
                 found = self.members["at"]
             case "communities":

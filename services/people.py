@@ -17,7 +17,7 @@ from services.figures import bitmap
 from services.paging import Page, PageInfo, cut
 from services.reading import Range
 from services.retention import RetentionMode
-from services.tables import MEMBERSHIP, NEVER, Rows
+from services.tables import MEMBERSHIP, NEVER, Rows, UserRow
 from services.view import View
 from services.window import Granularity
 
@@ -293,14 +293,14 @@ async def _nodes(view: View, ordinals: Sequence[int], rows: Rows) -> list[Person
     names = {row["ordinal"]: row["_id"] for row in found}
     people_ = []
     for ordinal in ordinals:
-        joined, first, _, issued, held = rows[ordinal].item()
+        row = UserRow(*rows[ordinal].item())
         people_.append(
             Person(
                 id=names[ordinal],
-                joined_at=instant(joined),
-                first_badge_at=None if first == NEVER else instant(first),
-                badges_issued=issued,
-                badges_held=held,
+                joined_at=instant(row.joined),
+                first_badge_at=None if row.first == NEVER else instant(row.first),
+                badges_issued=row.issued,
+                badges_held=row.held,
             )
         )
     return people_

@@ -114,7 +114,7 @@ class Reading:
             for level in (projection.totals, projection.months, projection.days)
         }
         self.columns = Columns(
-            self.find, chunks, projection.fact_chunks, projection.user_chunks, head.users
+            self.find, chunks, projection.fact_chunks, projection.user_chunks, head
         )
 
     async def once(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -1,12 +1,13 @@
 """The users in a batch: who appears, who joins when, how many badges each has."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
+from services.engagement import Span, Turns, steps, turns
 from services.events import EventType
-from services.facts import BadgeFacts, Change, Record, UserFacts
-from services.tables import NEVER
+from services.facts import BadgeFacts, Change, Record, UserFacts, stored_badge
+from services.tables import NEVER, UserRow
 from services.workspace import Workspace
 
 APPEARANCES = frozenset(
@@ -21,13 +22,19 @@ APPEARANCES = frozenset(
 """Events whose `user` appears by them."""
 
 
+_NOBODY = UserRow(NEVER, NEVER, NEVER, 0, 0, 0)
+_NO_TURNS = Turns((), ())
+
+
 class _User:
     """By how much a batch changes a user."""
 
-    __slots__ = ("first", "held", "issued", "joined", "lost", "seen")
+    __slots__ = ("first", "held", "issued", "joined", "lost", "seen", "steps")
 
     def __init__(self) -> None:
         self.seen = self.issued = self.held = 0
+        self.steps: Counter[int] = Counter()
+        """By how much the number of its badges changes otherwise than before, by instant."""
         self.joined: int | None = None
         """The earliest of the appearances that the batch adds."""
         self.first: int | None = None
@@ -48,7 +55,11 @@ class Roster:
 
     def badge(self, badge: BadgeFacts, sign: int) -> None:
         """Count a badge for its recipient, or take it away."""
-        self._users[badge.recipient].held += sign * (badge.revoked is None)
+        user = self._users[badge.recipient]
+        user.held += sign * (badge.revoked is None)
+        user.steps[badge.at] += sign
+        if badge.revoked is not None:
+            user.steps[max(badge.at, badge.revoked)] -= sign
 
     def appearance(self, record: Record) -> None:
         """Count an appearance that has come to be live, or take one away that ceased to be."""
@@ -80,44 +91,66 @@ class Roster:
         doubtful = [
             name
             for name, user in self._users.items()
-            if user.lost & {stored[name][0], stored[name][1]}
+            if user.lost & {stored[name].joined, stored[name].first}
         ]
         for name in doubtful:
-            joined, first, *counts = stored[name]
-            lost = self._users[name].lost
-            kept = NEVER if joined in lost else joined, NEVER if first in lost else first
-            stored[name] = (*kept, *counts)
+            kept, lost = stored[name], self._users[name].lost
+            stored[name] = kept._replace(
+                joined=NEVER if kept.joined in lost else kept.joined,
+                first=NEVER if kept.first in lost else kept.first,
+            )
         async for record in self.appearances(doubtful, records):
             user = self._users[record["user"]]
             user.joined = _earlier(user.joined, record["at"])
             if record["type"] == EventType.BADGE_ISSUED:
                 user.first = _earlier(user.first, record["at"])
+        turned = await self._turned(stored, records)
         for name, user in self._users.items():
-            self._settle(name, user, stored[name])
+            self._settle(name, user, stored[name], *turned[name])
 
-    def _stored(self, name: str) -> tuple[int, ...]:
-        row = self._workspace.users[self.ordinal(name)]
-        return row if row[2] else (NEVER, NEVER, 0, 0, 0)
+    async def _turned(
+        self, stored: dict[str, UserRow], records: dict[str, Record]
+    ) -> dict[str, tuple[Turns, Turns, int]]:
+        """Return each user's turns before and now, and when its number of badges changed last."""
+        turned: dict[str, tuple[Turns, Turns, int]] = {}
+        for name, user in self._users.items():
+            latest, held = stored[name].latest, stored[name].held
+            changes = {at: by for at, by in user.steps.items() if by}
+            # What lies after all else leaves the turns before it as they are.
+            if min(changes, default=latest + 1) > latest:
+                turned[name] = _NO_TURNS, turns(changes, held), max(changes, default=latest)
+        mixed = self._users.keys() - turned.keys()
+        before, now = defaultdict[str, list[Span]](list), defaultdict[str, list[Span]](list)
+        async for record in self._stored_issues(mixed):
+            before[record["user"]].append(_span(record))
+        async for record in self.issues(mixed, records):
+            now[record["user"]].append(_span(record))
+        for name in mixed:
+            changes = steps(now[name])
+            latest = max(changes, default=NEVER)
+            turned[name] = turns(steps(before[name])), turns(changes), latest
+        return turned
 
-    def _settle(self, name: str, user: _User, kept: tuple[int, ...]) -> None:
-        before = _facts(name, self._stored(name))
-        joined, first, appearances, issued, held = kept
-        appearances, issued, held = (
-            appearances + user.seen,
-            issued + user.issued,
-            held + user.held,
+    def _stored(self, name: str) -> UserRow:
+        row = UserRow(*self._workspace.users[self.ordinal(name)])
+        return row if row.appearances else _NOBODY
+
+    def _settle(
+        self, name: str, user: _User, kept: UserRow, then: Turns, now: Turns, at: int
+    ) -> None:
+        appearances, issued = kept.appearances + user.seen, kept.issued + user.issued
+        row = UserRow(
+            joined=_earliest(kept.joined, user.joined) if appearances else NEVER,
+            first=_earliest(kept.first, user.first) if issued else NEVER,
+            latest=at,
+            appearances=appearances,
+            issued=issued,
+            held=kept.held + user.held,
         )
-        row = (
-            _earliest(joined, user.joined) if appearances else NEVER,
-            _earliest(first, user.first) if issued else NEVER,
-            appearances,
-            issued,
-            held,
-        )
-        now = _facts(name, row)
+        change = Change(_facts(name, self._stored(name), then), _facts(name, row, now))
         self._workspace.users[self.ordinal(name)] = row
-        if before != now:
-            self.changes.append(Change(before, now))
+        if change.before != change.now:
+            self.changes.append(change)
 
     async def appearances(
         self, users: Iterable[str | None], records: dict[str, Record]
@@ -140,6 +173,13 @@ class Roster:
             if is_meant and record["type"] == EventType.BADGE_ISSUED:
                 yield record
 
+    async def _stored_issues(self, users: Collection[str]) -> AsyncIterator[Record]:
+        """Return the issues of badges to the users that were live before the batch."""
+        if users:
+            query = {"user": {"$in": list(users)}, "live": True, "type": EventType.BADGE_ISSUED}
+            async for row in self._workspace.projection.events.find(query):
+                yield row
+
     async def _live(
         self, users: Iterable[str | None], records: dict[str, Record], narrowed: dict[str, Any]
     ) -> AsyncIterator[Record]:
@@ -155,11 +195,16 @@ class Roster:
                 yield row
 
 
-def _facts(name: str, row: tuple[int, ...]) -> UserFacts | None:
-    joined, first, appearances, issued, held = row
-    if not appearances:
+def _facts(name: str, row: UserRow, turned: Turns) -> UserFacts | None:
+    if not row.appearances:
         return None
-    return UserFacts(name, joined, None if first == NEVER else first, issued, held)
+    first = None if row.first == NEVER else row.first
+    return UserFacts(name, row.joined, first, row.issued, row.held, turned)
+
+
+def _span(record: Record) -> Span:
+    badge = stored_badge(record)
+    return badge.at, badge.revoked
 
 
 def _earlier(known: int | None, at: int) -> int:

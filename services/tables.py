@@ -5,7 +5,7 @@ of the next position writes.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from bson import Binary
@@ -40,12 +40,25 @@ USER = np.dtype(
     [
         ("joined", "<i8"),  # the first standing appearance, or NEVER
         ("first", "<i8"),  # the first standing badge, or NEVER
+        ("latest", "<i8"),  # when the number of its badges changed last, or NEVER
         ("appearances", "<u4"),
         ("issued", "<u4"),
         ("held", "<u4"),
     ]
 )
 """One user. Its number is the ordinal; without an appearance it is no user at present."""
+
+
+class UserRow(NamedTuple):
+    """A row of `USER`."""
+
+    joined: int
+    first: int
+    latest: int
+    appearances: int
+    issued: int
+    held: int
+
 
 FACTS_A_CHUNK = 512
 USERS_A_CHUNK = 256

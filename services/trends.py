@@ -7,7 +7,7 @@ from services.answers import Position, ResolvedRange, SeriesPoint, instant, reso
 from services.catalogue import FAMILIES, METRICS
 from services.families import MetricFamily
 from services.view import View
-from services.window import Change, Granularity
+from services.window import Granularity, ValueComparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class MetricValue:
     """What the value means."""
     value: float | None
     """What was measured; null is undefined."""
-    comparison: Change | None
+    comparison: ValueComparison | None
     """What it is compared with; null if nothing was asked for."""
 
 

@@ -38,10 +38,8 @@ HOURS_A_WEEK = 168
 def _project(user: UserFacts) -> Iterator[Point]:
     yield Point("users", None, user.joined, "user")
     yield Point("users.held", held_bin(user.held), None)
-
-
-async def _engaged(figures: Figures, ranges: Sequence[Range]) -> list[float | None]:
-    return list(await figures.engaged([end for _, end in ranges]))
+    yield from (Point("engaged", None, at) for at in user.turns.engaged)
+    yield from (Point("disengaged", None, at) for at in user.turns.disengaged)
 
 
 async def _retention(figures: Figures, ranges: Sequence[Range]) -> list[float | None]:
@@ -75,7 +73,7 @@ _USERS: Values = stock("users")
 FAMILY = Family(
     name=MetricFamily.USERS,
     projections={UserFacts: _project},
-    reads=frozenset({"users", "issued", "revoked"}),
+    reads=frozenset({"users", "issued", "revoked", "engaged", "disengaged"}),
     metrics=(
         NEW,
         ACTIVE,
@@ -99,8 +97,8 @@ FAMILY = Family(
             title="Engagement rate",
             unit="share",
             formula="users who hold at least one badge divided by total users, at the bucket's end",
-            caveats="Null before the first user. Its series is computed from all badges.",
-            values=ratio(_engaged, _USERS),
+            caveats="Null before the first user.",
+            values=ratio(stock("engaged", less="disengaged"), _USERS),
             is_rate=True,
         ),
         Metric(

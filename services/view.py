@@ -16,11 +16,11 @@ from services.filtered import TableFigures
 from services.reading import Range, Reading
 from services.window import (
     Bucket,
-    Change,
     Comparison,
     Granularity,
     Last,
     RangeSpec,
+    ValueComparison,
     Window,
     change,
     change_of_rate,
@@ -146,7 +146,7 @@ class View:
             points.append(point(bucket, value, comparison))
         return points
 
-    async def value(self, metric: Metric) -> tuple[float | None, Change | None]:
+    async def value(self, metric: Metric) -> tuple[float | None, ValueComparison | None]:
         """Return a metric over the window, and how that compares."""
         window = self.window
         buckets = [Bucket(window.start, window.end)]
@@ -186,11 +186,13 @@ class View:
         return await metric.values(self.figures, ranges)
 
 
-def _compared(metric: Metric, now: float | None, then: float | None) -> Change:
+def _compared(metric: Metric, now: float | None, then: float | None) -> ValueComparison:
     return (change_of_rate if metric.is_rate else change)(now, then)
 
 
-def point(bucket: Bucket, value: float | None, comparison: Change | None = None) -> SeriesPoint:
+def point(
+    bucket: Bucket, value: float | None, comparison: ValueComparison | None = None
+) -> SeriesPoint:
     """Return a bucket of a series as an answer tells it."""
     return SeriesPoint(
         start=instant(bucket.start),

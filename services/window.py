@@ -41,7 +41,6 @@ __all__ = [
     "Between",
     "Bucket",
     "Calendar",
-    "Change",
     "Comparison",
     "Cover",
     "Granularity",
@@ -49,6 +48,7 @@ __all__ = [
     "Limits",
     "Preset",
     "RangeSpec",
+    "ValueComparison",
     "Weekday",
     "Window",
     "WindowError",
@@ -338,7 +338,7 @@ def compared_series(
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueComparison:
     """What a value is compared with, and how it differs."""
 
     value: float | None
@@ -351,21 +351,21 @@ class Change:
     """Whether the earlier value is 0 and the later one is not."""
 
 
-def change(now: float | None, then: float | None) -> Change:
+def change(now: float | None, then: float | None) -> ValueComparison:
     """Return how a count or an amount has changed; None is an undefined value."""
     if now is None or then is None:
-        return Change(then, None, None, is_new=False)
+        return ValueComparison(then, None, None, is_new=False)
     difference = now - then
     if then == 0:
-        return Change(then, difference, None if now else 0.0, is_new=now != 0)
-    return Change(then, difference, 100 * difference / abs(then), is_new=False)
+        return ValueComparison(then, difference, None if now else 0.0, is_new=now != 0)
+    return ValueComparison(then, difference, 100 * difference / abs(then), is_new=False)
 
 
-def change_of_rate(now: float | None, then: float | None) -> Change:
+def change_of_rate(now: float | None, then: float | None) -> ValueComparison:
     """Return how a rate (1.0 is the whole) has changed, `change` being in percentage points."""
     if now is None or then is None:
-        return Change(then, None, None, is_new=False)
-    return Change(then, 100 * (now - then), None, is_new=False)
+        return ValueComparison(then, None, None, is_new=False)
+    return ValueComparison(then, 100 * (now - then), None, is_new=False)
 
 
 def _last(calendar: Calendar, last: Last, now: int) -> Window:

@@ -9,11 +9,13 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from app import DIST
+from tests.running import PATIENCE
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Runs the scripts of tests/js: reference clients that exist only for Node."""
+"""Runs what exists only for Node: the scripts of tests/js, and those of the dashboard."""
 
 import asyncio
 import os

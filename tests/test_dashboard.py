@@ -16,7 +16,7 @@ from app import DIST
 from documents.connection import Database
 from tests.browsing import Visit, visit
 from tests.processes import Passportx
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 
 AXE = Path(__file__).parent.parent / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 MOST_GZIPPED = 300_000
@@ -24,7 +24,6 @@ INGEST = """mutation($events: [EventInput!]!) {
   ingestEvents(input: { events: $events }) { accepted rejected { message } }
 }"""
 SKILL, RECOGNITION = 5, 6
-expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture

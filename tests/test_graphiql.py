@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from documents.connection import Database
 from tests.browsing import visit
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 
 EXAMPLES = {
     path.stem: path.read_text()
@@ -29,9 +29,13 @@ async def issue(service: Running, badge: str) -> None:
 
 
 async def run(page: Page, tab: str) -> None:
-    """Show a tab of documents and press the button that runs it."""
-    await page.get_by_role("tab", name=tab).click()
-    await page.get_by_role("button", name="Execute").click()
+    """Show a tab of documents and run it in the same instant, sooner than a hand could."""
+    execute = await page.get_by_role("button", name="Execute").element_handle()
+    await (
+        page.get_by_role("tab")
+        .get_by_role("button", name=tab, exact=True)
+        .evaluate("(tab, execute) => { tab.click(); execute.click(); }", execute)
+    )
 
 
 async def test_a_query_and_a_subscription_run_in_the_page(
@@ -42,10 +46,14 @@ async def test_a_query_and_a_subscription_run_in_the_page(
         async with visit(browser, f"{service.base}/graphql") as visited:
             page = visited.page
             result = page.locator(".result-window")
-            tabs = page.get_by_role("tab")
-            await expect(tabs).to_contain_text(
-                ["Issuance", "Trends", "Activity", "Status", "Updates"], timeout=PATIENCE * 1000
+            await expect(page.get_by_role("tab")).to_contain_text(
+                ["Issuance", "Trends", "Activity", "Status", "Updates"]
             )
+            # The editors come after the tabs, and until they are there a button has nothing to run.
+            await expect(page.locator(".graphiql-query-editor")).to_contain_text(
+                "totalBadgesIssued"
+            )
+            await expect(result.get_by_role("textbox")).to_be_attached()
             await run(page, "Issuance")
             await expect(result).to_contain_text('"totalBadgesIssued": 1')
             await run(page, "Updates")

@@ -8,12 +8,19 @@ import pytest
 
 from schema.schema import build, sdl
 from services.window import Granularity, Preset, Weekday
+from tests.node import needs_node, node
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_the_exported_schema_is_the_one_that_is_served() -> None:
     assert (ROOT / "schema.graphql").read_text() == sdl(), "run `make schema`"
+
+
+@needs_node
+async def test_the_schema_is_as_the_rules_of_graphql_eslint_have_it() -> None:
+    """The exceptions, and why, are in tests/js/lint.mjs."""
+    assert await node("lint.mjs") == []
 
 
 @pytest.mark.parametrize(

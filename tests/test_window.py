@@ -18,12 +18,12 @@ from services.window import (
     Between,
     Bucket,
     Calendar,
-    Change,
     Comparison,
     Granularity,
     Last,
     Preset,
     RangeSpec,
+    ValueComparison,
     Weekday,
     Window,
     change,
@@ -642,24 +642,24 @@ def test_a_compared_series_keeps_order_and_stays_within_the_earlier_window(
 @pytest.mark.parametrize(
     ("now", "then", "expected"),
     [
-        (15, 10, Change(10, 5, 50.0, is_new=False)),
-        (5, 10, Change(10, -5, -50.0, is_new=False)),
-        (3, 0, Change(0, 3, None, is_new=True)),
-        (0, 0, Change(0, 0, 0.0, is_new=False)),
-        (0, 4, Change(4, -4, -100.0, is_new=False)),
-        (None, 4, Change(4, None, None, is_new=False)),
-        (4, None, Change(None, None, None, is_new=False)),
+        (15, 10, ValueComparison(10, 5, 50.0, is_new=False)),
+        (5, 10, ValueComparison(10, -5, -50.0, is_new=False)),
+        (3, 0, ValueComparison(0, 3, None, is_new=True)),
+        (0, 0, ValueComparison(0, 0, 0.0, is_new=False)),
+        (0, 4, ValueComparison(4, -4, -100.0, is_new=False)),
+        (None, 4, ValueComparison(4, None, None, is_new=False)),
+        (4, None, ValueComparison(None, None, None, is_new=False)),
     ],
 )
 def test_a_change_is_now_minus_then(
-    now: float | None, then: float | None, expected: Change
+    now: float | None, then: float | None, expected: ValueComparison
 ) -> None:
     assert change(now, then) == expected
 
 
 def test_rates_are_compared_in_percentage_points() -> None:
-    assert change_of_rate(0.75, 0.5) == Change(0.5, 25.0, None, is_new=False)
-    assert change_of_rate(None, 0.5) == Change(0.5, None, None, is_new=False)
+    assert change_of_rate(0.75, 0.5) == ValueComparison(0.5, 25.0, None, is_new=False)
+    assert change_of_rate(None, 0.5) == ValueComparison(0.5, None, None, is_new=False)
 
 
 # Stored parts.

@@ -3,7 +3,7 @@ import type { ChangeFragment } from '../generated/graphql';
 import { count, difference, points, rate } from '../lib/format';
 
 export const CHANGE = graphql(`
-  fragment Change on Change {
+  fragment Change on ValueComparison {
     value
     change
     changePercent
