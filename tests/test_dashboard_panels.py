@@ -174,7 +174,7 @@ async def test_what_rises_and_what_each_category_awards_are_those_of_the_api(
             "region", name=category["category"]
         )
         await expect(listed.locator("li")).to_have_text(
-            [f"{each['badge']['name']}{each['issued']}" for each in category["badges"]]
+            [f"{each['badge']['name']} {each['issued']}" for each in category["badges"]]
         )
 
 

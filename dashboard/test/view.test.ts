@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { questionOf, readView, toggled, writeView } from '../src/lib/view';
+import { cohortsOf, cohortUnits, questionOf, readView, toggled, writeView } from '../src/lib/view';
 
 describe('the address', () => {
   it.each([
     '',
     'range=7d',
     'range=2026-01-01..2026-02-28&tz=Asia/Kolkata&compare=year',
+    'tz=Asia/Kolkata&week=sunday&cohorts=month&retained=streak',
     'compare=none&category=skill&category=unknown+(9)&level=3&badge=12',
   ])('"%s" is written as it was read', (search) => {
     const { view, complaints } = readView(search);
@@ -49,5 +50,21 @@ describe('the question', () => {
     const { view } = readView('');
     expect(questionOf({ ...view, filters }).where).toEqual({ levels: ['3'] });
     expect(questionOf({ ...view, filters: toggled(filters, 'level', '3') }).where).toBeNull();
+  });
+});
+
+describe('the cohorts', () => {
+  it.each([
+    ['range=today', 'day', ['day']],
+    ['range=7d', 'day', ['day', 'week']],
+    ['', 'week', ['day', 'week', 'month']],
+    ['range=12m', 'month', ['week', 'month']],
+    ['range=2026-01-01..2026-01-10', 'day', ['day', 'week']],
+    ['range=12m&cohorts=week', 'week', ['week', 'month']],
+    ['range=12m&cohorts=day', 'month', ['week', 'month']],
+  ])('of "%s" join by %s, of what suits the range', (search, unit, units) => {
+    const { view } = readView(search);
+    expect(cohortsOf(view).unit).toBe(unit);
+    expect(cohortUnits(view)).toEqual(units);
   });
 });
