@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from documents.connection import connect
 from tests.browsing import visit
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 from tests.test_dashboard import AXE, badge, card, ingest, is_live, panel, template
 
 BADGES, HOLDERS = 62, 31
@@ -25,7 +25,6 @@ TOP = "(element) => element.getBoundingClientRect().top"
 # A range that has ended, of days that begin elsewhere.
 FROM, TO = (datetime.now(UTC).date() - timedelta(days=days) for days in (40, 10))
 PAST = f"range={FROM}..{TO}&tz=Asia/Kolkata"
-expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { groupOf, questionBehind, scopeOf } from '../src/lib/behind';
-import { questionOf, readView, toggled, writeView } from '../src/lib/view';
+import { cohortsOf, cohortUnits, questionOf, readView, toggled, writeView } from '../src/lib/view';
 
 describe('the address', () => {
   it.each([
     '',
     'range=7d',
     'range=2026-01-01..2026-02-28&tz=Asia/Kolkata&compare=year',
+    'tz=Asia/Kolkata&week=sunday&cohorts=month&retained=streak',
     'compare=none&category=skill&category=unknown+(9)&level=3&badge=12',
     'range=7d&list=people&list.by=MONTH&list.start=2026-01-01T00:00:00Z&list.offset=2',
   ])('"%s" is written as it was read', (search) => {
@@ -108,5 +109,21 @@ describe('the list behind a number', () => {
       'from 09:00 to 09:59',
       'level 2',
     ]);
+  });
+});
+
+describe('the cohorts', () => {
+  it.each([
+    ['range=today', 'day', ['day']],
+    ['range=7d', 'day', ['day', 'week']],
+    ['', 'week', ['day', 'week', 'month']],
+    ['range=12m', 'month', ['week', 'month']],
+    ['range=2026-01-01..2026-01-10', 'day', ['day', 'week']],
+    ['range=12m&cohorts=week', 'week', ['week', 'month']],
+    ['range=12m&cohorts=day', 'month', ['week', 'month']],
+  ])('of "%s" join by %s, of what suits the range', (search, unit, units) => {
+    const { view } = readView(search);
+    expect(cohortsOf(view).unit).toBe(unit);
+    expect(cohortUnits(view)).toEqual(units);
   });
 });

@@ -2,7 +2,7 @@ import type { FigureFragment, Granularity, MetricName, PointFragment } from '../
 import { count } from '../lib/format';
 import { Amount } from './Amount';
 import { Delta } from './Delta';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 import { TimeSeriesChart } from './TimeSeriesChart';
 
 export type GrowthName = 'NEW_USERS' | 'NEW_COMMUNITIES' | 'NEW_COMMUNITY_MEMBERS';
@@ -54,9 +54,9 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
             <h3>{label}</h3>
             <p className="figure">
               {typeof value === 'number' ? (
-                <Openable open={open && (() => open(name))}>
+                <Opener open={open && (() => open(name))}>
                   <Amount value={value} format={count} />
-                </Openable>
+                </Opener>
               ) : (
                 '–'
               )}{' '}

@@ -1,7 +1,7 @@
 import { graphql } from '../generated';
 import type { IssuerFragment } from '../generated/graphql';
 import { count, counted, principal, ratio } from '../lib/format';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 
 export const ISSUER = graphql(`
   fragment Issuer on IssuerStanding {
@@ -69,7 +69,7 @@ export function IssuerStandings({ issuers, effective, select, open }: IssuerStan
                 <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
               </th>
               <td>
-                <Openable open={open && (() => open(issuer))}>{count(issued)}</Openable>
+                <Opener open={open && (() => open(issuer))}>{count(issued)}</Opener>
               </td>
               <td>{count(badges)}</td>
             </tr>

@@ -8,7 +8,7 @@ import type { PanelProps } from './index';
 const QUERY = graphql(`
   query BadgesTrending($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
     distribution(range: $range, timezone: $timezone, where: $where) {
-      trendingBadges(first: 8) {
+      trendingBadges(first: 10) {
         ...Trending
       }
     }

@@ -40,7 +40,7 @@ export function Cohorts({ view, change }: PanelProps) {
       title="Retention"
       answer={answer}
       isEmpty={({ users }) => !users?.retentionCohorts.cohorts.some(({ size }) => size > 0)}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody joined" />}
       height={420}
     >
       {({ users }) => (

@@ -34,7 +34,7 @@ export function Engagement({ view, change }: PanelProps) {
       title="Engagement"
       answer={answer}
       isEmpty={({ aggregated }) => !aggregated?.users.totalUsers}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="There is no user" />}
       height={520}
     >
       {({ aggregated }) =>

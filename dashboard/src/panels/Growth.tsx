@@ -74,7 +74,7 @@ export function Growth({ view, change }: PanelProps) {
       isEmpty={({ users, communities, members }) =>
         ![users, communities, members].some((trend) => points(trend).some(({ value }) => value))
       }
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody joined" />}
       height={330}
     >
       {({ aggregated, users, communities, members }) => (

@@ -32,7 +32,7 @@ export function Lifecycle({ view, change }: PanelProps) {
       title="Lifecycle"
       answer={answer}
       isEmpty={({ users }) => !users?.lifecycle.some(({ active, dormant }) => active + dormant > 0)}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody was active" />}
       height={420}
     >
       {({ users }) => (
