@@ -15,8 +15,8 @@ interface GrowthMetricsProps {
   timezone?: string;
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
-  /** Called with the metric whose list is to be opened. */
-  open?: ((metric: GrowthName) => void) | undefined;
+  /** Returns how to open the list of a metric, of the range or of a bucket; undefined without one. */
+  open?: (metric: GrowthName, bucket?: PointFragment) => (() => void) | undefined;
 }
 
 interface Growth {
@@ -49,12 +49,13 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
     <div className="growth">
       {GROWTHS.map(({ name, label, unit, total }) => {
         const { value, comparison } = figure(name) ?? {};
+        const opener = open?.(name);
         return (
           <div key={name}>
             <h3>{label}</h3>
             <p className="figure">
               {typeof value === 'number' ? (
-                <Opener open={open && (() => open(name))}>
+                <Opener open={opener}>
                   <Amount value={value} format={count} />
                 </Opener>
               ) : (
@@ -63,7 +64,13 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
               {comparison && <Delta change={comparison} />}
             </p>
             <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
-            <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
+            <TimeSeriesChart
+              label={label}
+              unit={unit}
+              points={series[name]}
+              open={opener && ((bucket) => open?.(name, bucket)?.())}
+              {...how}
+            />
           </div>
         );
       })}

@@ -31,7 +31,7 @@ export interface TimeSeriesChartProps {
   /** Whether the values may be added up to a total of the period. */
   isSum?: boolean;
   /** Opens the list behind a point. */
-  open?: (point: PointFragment) => void;
+  open?: ((point: PointFragment) => void) | undefined;
 }
 
 /** A series over time, the period before it behind it; the arrow keys walk along it. */

@@ -24,8 +24,8 @@ interface TopBadgesProps {
   badges: readonly StandingFragment[];
   /** Called with the id of a kind of badge that is chosen. */
   select?: (id: string) => void;
-  /** Opens the list of the badges issued of a kind, or of who received them. */
-  open?: (id: string, what: 'issued' | 'recipients') => void;
+  /** Opens the list of the badges issued of a kind, of who received one, of who holds one. */
+  open?: (id: string, what: 'issued' | 'recipients' | 'holders') => void;
 }
 
 /** The kinds of badges issued most, each with a bar of its length. */
@@ -67,7 +67,13 @@ export function TopBadges({ badges, select, open }: TopBadgesProps) {
               </Opener>
             </td>
             <td>{perDay(issuedPerDay)}</td>
-            <td>{rarity === null ? '–' : share(rarity)}</td>
+            <td>
+              {rarity === null ? (
+                '–'
+              ) : (
+                <Opener open={open && (() => open(badge.id, 'holders'))}>{share(rarity)}</Opener>
+              )}
+            </td>
           </tr>
         ))}
       </tbody>

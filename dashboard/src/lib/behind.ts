@@ -7,7 +7,7 @@ import type {
   RangeInput,
   RetentionMode,
 } from '../generated/graphql';
-import { bucket, clock, counted, days, moment, principal } from './format';
+import { clock, counted, days, inBucket, moment, principal } from './format';
 import type { List } from './list';
 import { FILTERS, type Filters, questionOf, rangeTitle, type View } from './view';
 
@@ -105,11 +105,13 @@ function held(least: string, most: string | undefined): string {
 
 /** Returns what the list is narrowed to, part by part. */
 export function scopeOf(view: View, list: List): string[] {
-  const { recipient, user, start, by, offset, mode, weekday, hour } = list;
+  const { group, recipient, user, start, by, offset, mode, weekday, hour } = list;
   const filters = filtersOf(view, list);
   const parts = [
     when(view, list),
-    start && by && `${FROM[list.group ?? '']} ${bucket(start, by as Granularity, view.timezone)}`,
+    start &&
+      by &&
+      `${group === 'cohort' ? 'joined ' : ''}${inBucket(start, by as Granularity, view.timezone)}`,
     offset && by && `active ${counted(Number(offset), `${by.toLowerCase()}s`)} later`,
     mode && mode !== 'BOUNDED' && `retention ${mode.toLowerCase()}`,
     weekday && `on ${sentence(weekday)}s`,
@@ -120,8 +122,6 @@ export function scopeOf(view: View, list: List): string[] {
   ];
   return parts.filter((part) => typeof part === 'string').filter((part) => part !== '');
 }
-
-const FROM: Record<string, string> = { cohort: 'joined in', lifecycle: 'in' };
 
 // These are as they are now, or have a time of their own.
 const TIMELESS = ['holding', 'memberOf', 'cohort', 'lifecycle'];

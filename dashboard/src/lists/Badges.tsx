@@ -10,6 +10,7 @@ const QUERY = graphql(`
   query BadgeList(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $where: WhereInput
     $recipient: String
     $isRevoked: Boolean
@@ -21,6 +22,7 @@ const QUERY = graphql(`
     list: badges(
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       recipient: $recipient
       isRevoked: $isRevoked

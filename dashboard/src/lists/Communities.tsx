@@ -9,6 +9,7 @@ const QUERY = graphql(`
   query CommunityList(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $where: WhereInput
     $orderBy: CommunityOrder!
     $first: Int!
@@ -17,6 +18,7 @@ const QUERY = graphql(`
     list: communities(
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       orderBy: $orderBy
       first: $first

@@ -10,6 +10,7 @@ const QUERY = graphql(`
     $group: PeopleInput
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $where: WhereInput
     $orderBy: PersonOrder!
     $first: Int!
@@ -19,6 +20,7 @@ const QUERY = graphql(`
       group: $group
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       orderBy: $orderBy
       first: $first

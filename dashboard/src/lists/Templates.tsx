@@ -9,6 +9,7 @@ const QUERY = graphql(`
   query TemplateList(
     $range: RangeInput
     $timezone: TimeZone!
+    $weekStart: Weekday!
     $where: WhereInput
     $orderBy: TemplateOrder!
     $first: Int!
@@ -17,6 +18,7 @@ const QUERY = graphql(`
     list: templates(
       range: $range
       timezone: $timezone
+      weekStart: $weekStart
       where: $where
       orderBy: $orderBy
       first: $first

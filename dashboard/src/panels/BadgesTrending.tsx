@@ -36,6 +36,7 @@ export function BadgesTrending({ view, change }: PanelProps) {
         <TrendingBadges
           badges={distribution?.trendingBadges ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+          open={(badge) => change({ list: { of: 'badges', badge, range: 'LAST_7_DAYS' } })}
         />
       )}
     </Panel>
