@@ -54,7 +54,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	@[ ! -d dashboard/node_modules ] || { cd dashboard && npm run --silent format; }
 
-bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
+bench: pages browser ## Measure ingest, answers, frames, memory and the page
 	$(BIN)/python -m benchmarks
 
 schema: $(INSTALLED) ## Export schema.graphql

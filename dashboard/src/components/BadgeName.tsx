@@ -15,7 +15,7 @@ export function BadgeName({ badge: { id, name, category }, select }: BadgeNamePr
         </button>
       ) : (
         <span className="name">{shown}</span>
-      )}
+      )}{' '}
       {category && <span className="kind">{category}</span>}
     </>
   );

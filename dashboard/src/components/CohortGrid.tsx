@@ -171,18 +171,20 @@ interface Saying {
 type Cell = CohortFragment['cells'][number];
 type Mean = RetentionFragment['mean'][number];
 
+// Each begins with what the cell shows, so that who speaks to the page can name what is seen.
 function saidOfCell(of: CohortFragment, cell: Cell, saying: Saying): string {
-  const { by, timezone } = saying;
-  const joined = `Of ${counted(of.size, 'users')} who joined ${inBucket(of.start, by, timezone)}`;
-  const retained = `${count(cell.retained)} (${percent(cell.rate)})`;
-  return `${joined}, ${retained} were active ${when(cell.offset, saying)}${cell.isComplete ? '' : ' so far'}.`;
+  const joined = `${counted(of.size, 'users')} who joined ${inBucket(of.start, saying.by, saying.timezone)}`;
+  return `${share(cell, joined, saying)}${cell.isComplete ? '' : ' so far'}`;
 }
 
 const saidOfSize = ({ start, size, isComplete }: CohortFragment, { by, timezone }: Saying) =>
-  `${counted(size, 'users')} joined ${inBucket(start, by, timezone)}${isComplete ? '' : ' so far'}.`;
+  `${counted(size, 'users')} joined ${inBucket(start, by, timezone)}${isComplete ? '' : ' so far'}`;
 
-const saidOfMean = ({ offset, retained, size, rate }: Mean, saying: Saying) =>
-  `Of ${counted(size, 'users')} of all cohorts, ${count(retained)} (${percent(rate)}) were active ${when(offset, saying)}.`;
+const saidOfMean = (mean: Mean, saying: Saying) =>
+  share(mean, `${counted(mean.size, 'users')} of all cohorts`, saying);
+
+const share = ({ rate, retained, offset }: Cell | Mean, whole: string, saying: Saying) =>
+  `${percent(rate)}: ${count(retained)} of ${whole} were active ${when(offset, saying)}`;
 
 /** Says when users are active to count as retained at an offset. */
 function when(offset: number, { by, mode }: Saying): string {

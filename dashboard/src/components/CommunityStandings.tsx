@@ -1,7 +1,7 @@
 import { graphql } from '../generated';
 import type { CommunityRankFragment } from '../generated/graphql';
 import { count, counted, day } from '../lib/format';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 
 export const COMMUNITY_RANK = graphql(`
   fragment CommunityRank on CommunityStanding {
@@ -70,7 +70,7 @@ export function CommunityStandings(props: CommunityStandingsProps) {
                     </button>
                   ) : (
                     <span className="name">{nameOf(standing)}</span>
-                  )}
+                  )}{' '}
                   <span className="kind">
                     {deactivatedAt
                       ? `deactivated ${day(deactivatedAt, timezone)}`
@@ -79,13 +79,13 @@ export function CommunityStandings(props: CommunityStandingsProps) {
                   <span className="bar" style={{ inlineSize: `${(100 * badgesIssued) / most}%` }} />
                 </th>
                 <td>
-                  <Openable open={opened('badges')}>{count(badgesIssued)}</Openable>
+                  <Opener open={opened('badges')}>{count(badgesIssued)}</Opener>
                 </td>
                 <td>
-                  <Openable open={opened('recipients')}>{count(recipients)}</Openable>
+                  <Opener open={opened('recipients')}>{count(recipients)}</Opener>
                 </td>
                 <td>
-                  <Openable open={opened('members')}>{count(members)}</Openable>
+                  <Opener open={opened('members')}>{count(members)}</Opener>
                 </td>
               </tr>
             );

@@ -9,7 +9,7 @@ import { count, counted, duration, rate, ratio } from '../lib/format';
 import { Amount } from './Amount';
 import { ChartFigure } from './ChartFigure';
 import { Delta } from './Delta';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 
 export const FIGURE = graphql(`
   fragment Figure on MetricValue {
@@ -42,8 +42,8 @@ interface EngagementMetricsProps {
   /** The metrics of the range; those that are not shown here may be among them. */
   figures: readonly FigureFragment[];
   users: EngagementFragment;
-  /** Called with the metric whose list is to be opened. */
-  open?: ((metric: MetricName) => void) | undefined;
+  /** Returns how to open the list of a metric; undefined without one. */
+  open?: (metric: MetricName) => (() => void) | undefined;
   /** Called with the key of a bar: how many badges its users hold. */
   openHeld?: ((key: string) => void) | undefined;
 }
@@ -102,9 +102,9 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
               </dt>
               <dd className="figure">
                 {typeof value === 'number' ? (
-                  <Openable open={open && (() => open(name))}>
+                  <Opener open={open?.(name)}>
                     <Amount value={value} format={format} />
-                  </Openable>
+                  </Opener>
                 ) : (
                   '–'
                 )}
@@ -164,7 +164,7 @@ function Held({ parts, open }: HeldProps) {
               <span className="bar" style={{ inlineSize: `${(100 * part.count) / most}%` }} />
             </span>
             <span className="number">
-              <Openable open={open && (() => open(part.key))}>{count(part.count)}</Openable>
+              <Opener open={open && (() => open(part.key))}>{count(part.count)}</Opener>
             </span>
             <span className="number share">{part.percentage}%</span>
           </li>

@@ -2,7 +2,7 @@ import type { FigureFragment, Granularity, MetricName, PointFragment } from '../
 import { count } from '../lib/format';
 import { Amount } from './Amount';
 import { Delta } from './Delta';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 import { TimeSeriesChart } from './TimeSeriesChart';
 
 export type GrowthName = 'NEW_USERS' | 'NEW_COMMUNITIES' | 'NEW_COMMUNITY_MEMBERS';
@@ -15,8 +15,8 @@ interface GrowthMetricsProps {
   timezone?: string;
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
-  /** Called with the metric whose list is to be opened. */
-  open?: ((metric: GrowthName) => void) | undefined;
+  /** Returns how to open the list of a metric, of the range or of a bucket; undefined without one. */
+  open?: (metric: GrowthName, bucket?: PointFragment) => (() => void) | undefined;
 }
 
 interface Growth {
@@ -49,21 +49,28 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
     <div className="growth">
       {GROWTHS.map(({ name, label, unit, total }) => {
         const { value, comparison } = figure(name) ?? {};
+        const opener = open?.(name);
         return (
           <div key={name}>
             <h3>{label}</h3>
             <p className="figure">
               {typeof value === 'number' ? (
-                <Openable open={open && (() => open(name))}>
+                <Opener open={opener}>
                   <Amount value={value} format={count} />
-                </Openable>
+                </Opener>
               ) : (
                 '–'
               )}{' '}
               {comparison && <Delta change={comparison} />}
             </p>
             <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
-            <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
+            <TimeSeriesChart
+              label={label}
+              unit={unit}
+              points={series[name]}
+              open={opener && ((bucket) => open?.(name, bucket)?.())}
+              {...how}
+            />
           </div>
         );
       })}

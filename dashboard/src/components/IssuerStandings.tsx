@@ -1,7 +1,7 @@
 import { graphql } from '../generated';
 import type { IssuerFragment } from '../generated/graphql';
 import { count, counted, principal, ratio } from '../lib/format';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 
 export const ISSUER = graphql(`
   fragment Issuer on IssuerStanding {
@@ -19,7 +19,7 @@ interface IssuerStandingsProps {
   /** Called with the address of an issuer that is chosen. */
   select?: ((issuer: string) => void) | undefined;
   /** Called with the address of an issuer whose badges are to be listed. */
-  open?: ((issuer: string) => void) | undefined;
+  open?: ((issuer: string, of: 'badges' | 'templates') => void) | undefined;
 }
 
 /** Who issued the most badges, and how concentrated the issuing is. */
@@ -69,9 +69,11 @@ export function IssuerStandings({ issuers, effective, select, open }: IssuerStan
                 <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
               </th>
               <td>
-                <Openable open={open && (() => open(issuer))}>{count(issued)}</Openable>
+                <Opener open={open && (() => open(issuer, 'badges'))}>{count(issued)}</Opener>
               </td>
-              <td>{count(badges)}</td>
+              <td>
+                <Opener open={open && (() => open(issuer, 'templates'))}>{count(badges)}</Opener>
+              </td>
             </tr>
           ))}
         </tbody>

@@ -5,7 +5,7 @@ import type { Granularity, LifecycleFragment } from '../generated/graphql';
 import { useSize } from '../hooks/useSize';
 import { bucket, cohort, count, counted, inBucket, tick } from '../lib/format';
 import { ChartFigure } from './ChartFigure';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 import { clamp, labelled, steps } from './TimePlot';
 
 export const LIFECYCLE = graphql(`
@@ -91,9 +91,9 @@ export function LifecycleChart(props: LifecycleChartProps) {
             {point.isPartial && ' so far'}
           </dt>
           <dd>
-            <Openable open={open && (() => open(point.start, 'ACTIVE'))}>
+            <Opener open={open && (() => open(point.start, 'ACTIVE'))}>
               {count(point.active)}
-            </Openable>{' '}
+            </Opener>{' '}
             active
           </dd>
         </div>
@@ -103,9 +103,7 @@ export function LifecycleChart(props: LifecycleChartProps) {
               <span className={`swatch ${state}`} /> {title} <span className="note">{note}</span>
             </dt>
             <dd>
-              <Openable open={open && (() => open(point.start, key))}>
-                {count(point[state])}
-              </Openable>
+              <Opener open={open && (() => open(point.start, key))}>{count(point[state])}</Opener>
             </dd>
           </div>
         ))}

@@ -25,7 +25,7 @@ interface PeakActivityProps {
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
-/** When badges are issued: a bar for each hour of the week, as high as badges are issued in it. */
+/** When badges are issued: a dot for each hour of the week, its area the badges of such an hour. */
 export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProps) {
   const days = [...new Set(cells.map((cell) => cell.weekday))];
   const at = new Map(cells.map((cell) => [keyOf(cell.weekday, cell.hour), cell]));
@@ -75,10 +75,7 @@ export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProp
                     place={cell(key)}
                     open={open && (() => open(day, hour))}
                   >
-                    <span
-                      className="bar"
-                      style={{ blockSize: `${most > 0 ? (100 * (of?.value ?? 0)) / most : 0}%` }}
-                    />
+                    <Dot share={most > 0 ? (of?.value ?? 0) / most : 0} />
                   </GridCell>
                 );
               })}
@@ -87,11 +84,18 @@ export function PeakActivity({ cells, timezone = 'UTC', open }: PeakActivityProp
         </tbody>
       </table>
       <p className="readout" aria-hidden="true">
-        {told ? said(told) : `Hours of ${timezone}. A bar is as high as badges an hour.`}
+        {told ? said(told) : `Hours of ${timezone}. The area of a dot is badges an hour.`}
       </p>
     </ChartFigure>
   );
 }
+
+/** Its area is the share, for one hour may well be many times another. */
+const Dot = ({ share }: { share: number }) => (
+  <svg viewBox="-10 -10 20 20" aria-hidden="true">
+    <circle r={share > 0 ? Math.max(1.5, 9.5 * Math.sqrt(share)) : 0.75} data-none={share <= 0} />
+  </svg>
+);
 
 const keyOf = (day: Weekday, hour: number) => `${day}-${hour}`;
 

@@ -2,7 +2,7 @@ import { graphql } from '../generated';
 import type { TrendingFragment } from '../generated/graphql';
 import { chance, count, growth } from '../lib/format';
 import { BadgeName } from './BadgeName';
-import { Openable } from './Openable';
+import { Opener } from './Opener';
 
 export const TRENDING = graphql(`
   fragment Trending on TrendingBadge {
@@ -79,9 +79,7 @@ export function TrendingBadges({ badges, select, open }: TrendingBadgesProps) {
                 )}
               </td>
               <td>
-                <Openable open={open && (() => open(each.badge.id))}>
-                  {count(each.last7Days)}
-                </Openable>
+                <Opener open={open && (() => open(each.badge.id))}>{count(each.last7Days)}</Opener>
               </td>
               <td>{count(each.previous23Days)}</td>
               <td>{each.pValue === null ? '–' : chance(each.pValue)}</td>

@@ -8,7 +8,7 @@ import type { PanelProps } from './index';
 const QUERY = graphql(`
   query BadgesTrending($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
     distribution(range: $range, timezone: $timezone, where: $where) {
-      trendingBadges(first: 8) {
+      trendingBadges(first: 10) {
         ...Trending
       }
     }
@@ -36,6 +36,7 @@ export function BadgesTrending({ view, change }: PanelProps) {
         <TrendingBadges
           badges={distribution?.trendingBadges ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+          open={(badge) => change({ list: { of: 'badges', badge, range: 'LAST_7_DAYS' } })}
         />
       )}
     </Panel>

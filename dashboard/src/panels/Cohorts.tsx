@@ -40,7 +40,7 @@ export function Cohorts({ view, change }: PanelProps) {
       title="Retention"
       answer={answer}
       isEmpty={({ users }) => !users?.retentionCohorts.cohorts.some(({ size }) => size > 0)}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody joined" />}
       height={420}
     >
       {({ users }) => (
@@ -60,7 +60,22 @@ export function Cohorts({ view, change }: PanelProps) {
             />
           </div>
           {users && (
-            <CohortGrid retention={users.retentionCohorts} by={by} timezone={view.timezone} />
+            <CohortGrid
+              retention={users.retentionCohorts}
+              by={by}
+              timezone={view.timezone}
+              open={(start, offset) =>
+                change({
+                  list: {
+                    of: 'people',
+                    group: 'cohort',
+                    by,
+                    start,
+                    ...(offset !== undefined && { offset: String(offset), mode }),
+                  },
+                })
+              }
+            />
           )}
         </>
       )}

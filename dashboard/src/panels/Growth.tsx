@@ -1,11 +1,12 @@
-import { GrowthMetrics } from '../components/GrowthMetrics';
+import { GrowthMetrics, type GrowthName } from '../components/GrowthMetrics';
 import { Panel } from '../components/Panel';
 import { graphql } from '../generated';
 import type { GrowthQuery } from '../generated/graphql';
 import { useQuery } from '../hooks/useQuery';
+import type { List } from '../lib/list';
 import { granularityOf, questionOf } from '../lib/view';
 import type { PanelProps } from './index';
-import { NothingInRange } from './shared';
+import { NothingInRange, within } from './shared';
 
 const QUERY = graphql(`
   query Growth(
@@ -74,7 +75,7 @@ export function Growth({ view, change }: PanelProps) {
       isEmpty={({ users, communities, members }) =>
         ![users, communities, members].some((trend) => points(trend).some(({ value }) => value))
       }
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody joined" />}
       height={330}
     >
       {({ aggregated, users, communities, members }) => (
@@ -88,6 +89,10 @@ export function Growth({ view, change }: PanelProps) {
           granularity={granularity}
           timezone={view.timezone}
           asOf={users?.asOf}
+          open={(name, bucket) => {
+            const list = LISTS[name];
+            return list && (() => change({ list: { ...list, ...within(bucket) } }));
+          }}
         />
       )}
     </Panel>
@@ -95,3 +100,8 @@ export function Growth({ view, change }: PanelProps) {
 }
 
 const points = (trend: GrowthQuery['users']) => trend?.points ?? [];
+
+const LISTS: Partial<Record<GrowthName, List>> = {
+  NEW_USERS: { of: 'people', group: 'joined' },
+  NEW_COMMUNITIES: { of: 'communities' },
+};

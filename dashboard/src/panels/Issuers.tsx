@@ -34,6 +34,7 @@ export function Issuers({ view, change }: PanelProps) {
           issuers={distribution?.badgesByIssuer ?? []}
           effective={distribution?.effectiveIssuers ?? null}
           select={(key) => change({ filters: toggled(view.filters, 'issuer', key) })}
+          open={(issuer, of) => change({ list: { of, issuer } })}
         />
       )}
     </Panel>

@@ -32,11 +32,18 @@ export function Lifecycle({ view, change }: PanelProps) {
       title="Lifecycle"
       answer={answer}
       isEmpty={({ users }) => !users?.lifecycle.some(({ active, dormant }) => active + dormant > 0)}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={<NothingInRange view={view} change={change} what="Nobody was active" />}
       height={420}
     >
       {({ users }) => (
-        <LifecycleChart points={users?.lifecycle ?? []} granularity={by} timezone={view.timezone} />
+        <LifecycleChart
+          points={users?.lifecycle ?? []}
+          granularity={by}
+          timezone={view.timezone}
+          open={(start, state) =>
+            change({ list: { of: 'people', group: 'lifecycle', by, start, state } })
+          }
+        />
       )}
     </Panel>
   );

@@ -1,13 +1,19 @@
+import type { List } from '../lib/list';
 import { rangeTitle } from '../lib/view';
 import type { PanelProps } from './index';
 
+interface NothingProps extends PanelProps {
+  /** What did not happen. */
+  what?: string;
+}
+
 /** Says that a range holds nothing, and offers what may hold something. */
-export function NothingInRange({ view, change }: PanelProps) {
+export function NothingInRange({ view, change, what = 'No badge was issued' }: NothingProps) {
   const isFiltered = Object.keys(view.filters).length > 0;
   return (
     <>
       <p>
-        No badge was issued in this range ({rangeTitle(view).toLowerCase()})
+        {what} in this range ({rangeTitle(view).toLowerCase()})
         {isFiltered && ' that passes the filters'}.
       </p>
       {isFiltered ? (
@@ -24,3 +30,7 @@ export function NothingInRange({ view, change }: PanelProps) {
     </>
   );
 }
+
+/** Returns the words that narrow a list to a bucket, if one is given. */
+export const within = (bucket?: { start: string; end: string }): Pick<List, 'from' | 'to'> =>
+  bucket ? { from: bucket.start, to: bucket.end } : {};
