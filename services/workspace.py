@@ -13,8 +13,8 @@ from documents.projection import Collection, Projection
 from services.cells import Counters, Operation
 from services.tables import fact_table, user_table
 
-KEPT_ORDINALS = 50_000
-"""How many users' ordinals stay in memory; about 11 MB."""
+KEPT_ORDINALS = 25_000
+"""How many users' ordinals stay in memory; about 5 MB."""
 
 
 class Workspace:
