@@ -6,6 +6,7 @@ import { Opener } from './Opener';
 import { TimeSeriesChart } from './TimeSeriesChart';
 
 export type GrowthName = 'NEW_USERS' | 'NEW_COMMUNITIES' | 'NEW_COMMUNITY_MEMBERS';
+export type TotalName = 'TOTAL_USERS' | 'TOTAL_COMMUNITIES' | 'TOTAL_COMMUNITY_MEMBERS';
 
 interface GrowthMetricsProps {
   /** The metrics of the range; those that are not shown here may be among them. */
@@ -16,14 +17,14 @@ interface GrowthMetricsProps {
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
   /** Called with the metric whose list is to be opened. */
-  open?: ((metric: GrowthName) => void) | undefined;
+  open?: ((metric: GrowthName | TotalName) => void) | undefined;
 }
 
 interface Growth {
   name: GrowthName;
   label: string;
   unit: string;
-  total: MetricName;
+  total: TotalName;
 }
 
 const GROWTHS: readonly Growth[] = [
@@ -62,7 +63,10 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
               )}{' '}
               {comparison && <Delta change={comparison} />}
             </p>
-            <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
+            <p className="detail">
+              <Opener open={open && (() => open(total))}>{count(figure(total)?.value ?? 0)}</Opener>{' '}
+              at the end of the range
+            </p>
             <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
           </div>
         );
