@@ -34,7 +34,7 @@ const open = (...key: unknown[]) => opened.push(key);
 afterEach(() => opened.splice(0));
 
 const START = '2026-11-16T00:00:00+00:00';
-const badge = { id: '7', name: 'Builder' };
+const badge = { id: '7', name: 'Builder', category: 'skill' };
 const change = { value: 1, change: 1, changePercent: 100, isNew: false };
 const figure = <Name extends string>(name: Name) => ({
   metric: { name },

@@ -9,6 +9,7 @@ export const TRENDING = graphql(`
     badge {
       id
       name
+      category
     }
     last7Days
     previous23Days
