@@ -112,8 +112,7 @@ export function scopeOf(view: View, list: List): string[] {
     start &&
       by &&
       `${group === 'cohort' ? 'joined ' : ''}${inBucket(start, by as Granularity, view.timezone)}`,
-    offset && by && `active ${counted(Number(offset), `${by.toLowerCase()}s`)} later`,
-    mode && mode !== 'BOUNDED' && `retention ${mode.toLowerCase()}`,
+    offset && by && retained(Number(offset), by.toLowerCase(), mode),
     weekday && `on ${sentence(weekday)}s`,
     hour && `from ${hour.padStart(2, '0')}:00 to ${hour.padStart(2, '0')}:59`,
     recipient && `of ${principal(recipient)}`,
@@ -121,6 +120,12 @@ export function scopeOf(view: View, list: List): string[] {
     ...FILTERS.flatMap((name) => (filters[name] ?? []).map((key) => `${name} ${principal(key)}`)),
   ];
   return parts.filter((part) => typeof part === 'string').filter((part) => part !== '');
+}
+
+function retained(offset: number, unit: string, mode = 'BOUNDED'): string {
+  const later = `${counted(offset, `${unit}s`)} later`;
+  if (mode === 'STREAK') return `active in each ${unit} until ${later}`;
+  return mode === 'UNBOUNDED' ? `active ${later} or after that` : `active ${later}`;
 }
 
 // These are as they are now, or have a time of their own.
