@@ -41,7 +41,7 @@ pages: $(INSTALLED)
 	@$(MAKE) --silent dashboard || echo 'The dashboard could not be built; all else works.' >&2
 
 test: check pages browser ## Run the checks and all tests, with coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 check: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check
@@ -54,7 +54,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	@[ ! -d dashboard/node_modules ] || { cd dashboard && npm run --silent format; }
 
-bench: $(INSTALLED) ## Measure ingest, answers, frames and memory
+bench: pages browser ## Measure ingest, answers, frames, memory and the page
 	$(BIN)/python -m benchmarks
 
 schema: $(INSTALLED) ## Export schema.graphql

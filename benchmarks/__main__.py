@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m benchmarks [ingest] [answers] [frames]` for some of it."""
+"""`make bench`, or `python -m benchmarks [ingest] [frames] [page] [answers]` for some of it."""
 
 import asyncio
 import os
@@ -7,10 +7,15 @@ import sys
 
 import click
 
-from benchmarks import answers, frames, ingest
+from benchmarks import answers, frames, ingest, page
 from benchmarks.report import Report
 
-PARTS = {"ingest": ingest.measure, "frames": frames.measure, "answers": answers.measure}
+PARTS = {
+    "ingest": ingest.measure,
+    "frames": frames.measure,
+    "page": page.measure,
+    "answers": answers.measure,
+}
 
 
 @click.command()

@@ -11,11 +11,14 @@ from documents.log import Head
 from documents.projection import Collection
 from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows
 
-KEPT_BYTES = 64 * 1024 * 1024
-"""How much of the tables stays in memory: the rows of about 1.5 million badges."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""How much of a table stays in memory: the rows of 800,000 badges, and of 900,000 users."""
 
 CHUNKS_A_READ = 128
 """How many chunks are fetched at once; 3 MB."""
+
+CHUNKS_A_MASK = 64
+"""How many chunks a mask is worked out for at once; 1.3 MB, so that Python hardly counts."""
 
 Wanted = Callable[[Rows], NDArray[np.bool_]]
 """Says which rows of a chunk are wanted."""
@@ -32,29 +35,37 @@ class Users(NamedTuple):
 
 
 class Chunks:
-    """What this process has read: chunks of facts, those used last, and the rows of all users."""
+    """What this process has read of one generation: chunks of facts, and the rows of all users.
+
+    A filter reads all chunks in turn. So where there is no room left, it is the chunk used last
+    that makes room: what was used first is what the next filter begins with.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], tuple[int, Rows]] = OrderedDict()
+        self._collection = ""
+        self._kept: OrderedDict[int, tuple[int, Rows]] = OrderedDict()
         self._bytes = 0
         self.users: Users | None = None
 
     def get(self, collection: str, number: int, changed: int) -> Rows | None:
         """Return the rows of a chunk as written at the position `changed`, if they are kept."""
-        found = self._kept.get((collection, number))
-        if found is None or found[0] != changed:
+        found = self._kept.get(number)
+        if collection != self._collection or found is None or found[0] != changed:
             return None
-        self._kept.move_to_end((collection, number))
+        self._kept.move_to_end(number)
         return found[1]
 
     def put(self, collection: str, number: int, changed: int, rows: Rows) -> None:
         """Keep the rows of a chunk, in the place of those of another position."""
-        replaced = self._kept.pop((collection, number), None)
-        self._kept[collection, number] = changed, rows
+        if collection != self._collection:
+            self._collection, self._bytes = collection, 0
+            self._kept.clear()
+        replaced = self._kept.pop(number, None)
         self._bytes += rows.nbytes - (replaced[1].nbytes if replaced else 0)
-        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
-            _, (_, dropped) = self._kept.popitem(last=False)
+        while self._bytes > KEPT_BYTES and self._kept:
+            _, (_, dropped) = self._kept.popitem()
             self._bytes -= dropped.nbytes
+        self._kept[number] = changed, rows
 
 
 class FactRows(NamedTuple):
@@ -65,7 +76,11 @@ class FactRows(NamedTuple):
 
     def only(self, wanted: NDArray[np.bool_]) -> "FactRows":
         """Return the rows for which `wanted` is true."""
-        return FactRows(self.rows[wanted], self.numbers[wanted])
+        return FactRows(only(self.rows, wanted), self.numbers[wanted])
+
+    def where(self, wanted: Wanted) -> "FactRows":
+        """Return the rows that are wanted."""
+        return self.only(wanted(self.rows))
 
 
 class Columns:
@@ -92,27 +107,32 @@ class Columns:
             query["high"] = {"$gte": low}
         if high is not None:
             query["low"]["$lt"] = high
-        rows, numbers = [np.zeros(0, FACT)], [np.zeros(0, np.int64)]
-        async for number, chunk in self._read(query):
-            places = np.flatnonzero(wanted(chunk))
-            rows.append(chunk[places])
-            numbers.append(places + number * FACTS_A_CHUNK)
+        found = [FactRows(np.zeros(0, FACT), np.zeros(0, np.int64))]
+        part = []
+        async for chunk in self._read(query):
+            part.append(chunk)
+            if len(part) == CHUNKS_A_MASK:
+                found.append(_together(part).where(wanted))
+                part = []
+        found.append(_together(part).where(wanted))
+        rows, numbers = zip(*found, strict=True)
         return FactRows(np.concatenate(rows), np.concatenate(numbers))
 
     async def users(self) -> Rows:
         """Return the row of every user, at the place of its ordinal."""
         name, position = self._user_chunks.name, self._head.position
         known = self._chunks.users
-        query: dict[str, Any] = {}
         if known is None or known.collection != name or known.position > position:
-            rows = np.zeros(self._head.users, USER)
-        elif known.position == position:
-            return known.rows
+            known = Users(name, 0, np.zeros(0, USER))
+            changed = await self._find(self._user_chunks, {})
         else:
-            query["changed"] = {"$gt": known.position}
+            changed = await self._find(self._user_chunks, {"changed": {"$gt": known.position}})
+        rows = known.rows
+        if changed:
+            # Who works with the earlier ones keeps them.
             rows = np.zeros(self._head.users, USER)
             rows[: len(known.rows)] = known.rows
-        for chunk in await self._find(self._user_chunks, query):
+        for chunk in changed:
             start = chunk["_id"] * USERS_A_CHUNK
             place = rows[start : start + USERS_A_CHUNK]
             place[:] = np.frombuffer(chunk["rows"], USER)[: len(place)]
@@ -141,6 +161,20 @@ def batched(numbers: Sequence[int], size: int) -> Iterator[list[int]]:
     """Yield the numbers in lists of a size, the last one of the rest."""
     for start in range(0, len(numbers), size):
         yield list(numbers[start : start + size])
+
+
+def _together(chunks: Sequence[tuple[int, Rows]]) -> FactRows:
+    rows = np.frombuffer(b"".join(chunk.data for _, chunk in chunks), FACT)
+    firsts = np.array([number for number, _ in chunks], np.int64) * FACTS_A_CHUNK
+    return FactRows(rows, np.add.outer(firsts, np.arange(FACTS_A_CHUNK)).ravel())
+
+
+def only(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
+    """Return the rows for which `wanted` is true.
+
+    `rows[wanted]` copies each column of each row by itself, and takes eighty times as long.
+    """
+    return rows.take(np.flatnonzero(wanted))
 
 
 def within(instants: NDArray[np.int64], start: int, end: int) -> NDArray[np.bool_]:

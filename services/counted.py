@@ -10,7 +10,7 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,6 @@ from services.reading import Cell, Range, Reading
 from services.tables import BADGE, FACT, Rows
 from services.window import (
     ATOM_MS,
-    ATOMS_A_DAY,
     DAY_MS,
     Cover,
     days_in_month_index,
@@ -123,17 +122,15 @@ class CounterFigures:
     async def held_by(self) -> NDArray[np.int64]:
         return (await self._reading.columns.users())["held"].astype(np.int64)
 
-    async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
+    async def quarter_hours(self, range_: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         start, end = (bound // ATOM_MS for bound in range_)
         parts = self._reading.cover(*range_)
         days = {*parts.days, *(day for day, _, _ in parts.atoms)}
         for month in parts.months:
             days.update(days_in_month_index(month))
-        found = await self._reading.quarter_hours("issued", days)
-        counted = {
-            day * ATOMS_A_DAY + slot: n for day, slots in found.items() for slot, n in slots.items()
-        }
-        return {atom: n for atom, n in counted.items() if start <= atom < end and n}
+        atoms, counts = await self._reading.quarter_hours("issued", days)
+        inside = within(atoms, start, end)
+        return atoms[inside], counts[inside]
 
     async def _distinct(
         self,

@@ -104,8 +104,8 @@ class Figures(Protocol):
     async def held_by(self) -> NDArray[np.int64]:
         """Return how many of the badges that are meant each user holds, by ordinal."""
 
-    async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
-        """Return the badges issued in a range by quarter hour since 1970, where there are any."""
+    async def quarter_hours(self, range_: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the quarter hours since 1970 in a range, and how many badges each had issued."""
 
 
 def ranked(counted: dict[str, int], first: int) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from services.columns import within
+from services.columns import only, within
 from services.engagement import turns_of_all
 from services.figures import (
     BIN_STARTS,
@@ -78,13 +78,13 @@ class TableFigures:
 
     async def templates(self, issuers: Sequence[str], range_: Range | None) -> list[int]:
         rows = await self._badges(range_)
-        rows = rows[rows["template"] != 0]
+        rows = only(rows, rows["template"] != 0)
         codes = (self._reading.codes.code("issuer", issuer) for issuer in issuers)
         return [len(np.unique(rows["template"][rows["issuer"] == code])) for code in codes]
 
     async def holders(self, templates: Sequence[str]) -> list[int]:
         rows = await self._badges(None)
-        rows = rows[rows["end"] == NEVER]
+        rows = only(rows, rows["end"] == NEVER)
         codes = (self._reading.codes.code("template", template) for template in templates)
         return [len(np.unique(rows["user"][rows["template"] == code])) for code in codes]
 
@@ -106,14 +106,13 @@ class TableFigures:
         bins = np.searchsorted(BIN_STARTS, held[everyone], side="right") - 1
         return dict(zip(HELD_BINS, np.bincount(bins, minlength=6).tolist(), strict=True))
 
-    async def quarter_hours(self, range_: Range) -> Mapping[int, int]:
+    async def quarter_hours(self, range_: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = await self._badges(range_)
-        atoms, counted = np.unique(rows["at"] // ATOM_MS, return_counts=True)
-        return dict(zip(atoms.tolist(), counted.tolist(), strict=True))
+        return np.unique(rows["at"] // ATOM_MS, return_counts=True)
 
     async def _badges(self, range_: Range | None) -> Rows:
         badges = (await self._facts()).badges
-        return badges if range_ is None else badges[within(badges["at"], *range_)]
+        return badges if range_ is None else only(badges, within(badges["at"], *range_))
 
     async def _facts(self) -> "_Facts":
         if self._loading is None:
@@ -149,8 +148,8 @@ class _Facts:
         self.badges = badges
         self.everyone: NDArray[np.uint32] = np.unique(badges["user"])
         self._users = users
-        self.members: Rows = others[others["kind"] == MEMBERSHIP]
-        self.communities: Rows = others[others["kind"] == COMMUNITY]
+        self.members: Rows = only(others, others["kind"] == MEMBERSHIP)
+        self.communities: Rows = only(others, others["kind"] == COMMUNITY)
 
     def instants(self, series: str) -> NDArray[np.int64]:
         """Return when what a series counts happened."""

@@ -152,7 +152,7 @@ async def people(
     members = await members_of(view, group)
     rows = await view.reading.columns.users()
     ordinals = np.frombuffer(members.to_array(), np.uint32).astype(np.int64)
-    chosen = rows[ordinals]
+    chosen = rows.take(ordinals)
     keys, numbers = _sorted_by(order, chosen, ordinals)
     part = cut(page, keys, numbers)
     nodes = await _nodes(view, [int(ordinals[place]) for place in part.places], rows)

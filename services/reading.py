@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 from motor.motor_asyncio import AsyncIOMotorClientSession
+from numpy.typing import NDArray
 from pymongo.errors import PyMongoError
 from pyroaring import BitMap
 
@@ -161,10 +163,17 @@ class Reading:
         by_day = await self._by_period(self._distinct[self.projection.days], series, days)
         return [_union(by_month, by_day, parts) for parts in covers]
 
-    async def quarter_hours(self, series: str, days: Iterable[int]) -> dict[int, dict[int, int]]:
-        """Return the counts of a series without keys by UTC day and quarter hour of it."""
+    async def quarter_hours(
+        self, series: str, days: Iterable[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the quarter hours since 1970 in UTC days, and what a series has counted in each.
+
+        The series is one without keys.
+        """
         found = await self._by_period(self._counted[self.projection.days], series, set(days))
-        return {day: {int(s): n for s, n in cell["parts"].items()} for day, cell in found.items()}
+        atoms = [day * ATOMS_A_DAY + int(slot) for day in found for slot in found[day]["parts"]]
+        counts = [n for cell in found.values() for n in cell["parts"].values()]
+        return np.array(atoms, np.int64), np.array(counts, np.int64)
 
     async def months(
         self, series: str, keys: Sequence[str], months: Iterable[int]

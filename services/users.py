@@ -28,11 +28,17 @@ from services.reading import Range
 from services.retention import LifecyclePoint, RetentionCohorts, RetentionMode
 from services.tables import NEVER
 from services.view import Answer, figure
-from services.window import Bucket, Granularity, Weekday, WindowError, hours_of_the_week
+from services.window import (
+    HOURS_A_WEEK,
+    Bucket,
+    Granularity,
+    Weekday,
+    WindowError,
+    hours_of_the_week,
+)
 
 DEFAULT_COHORTS = {Granularity.MONTH: 12, Granularity.WEEK: 12, Granularity.DAY: 14}
 MAX_COHORTS = 100
-HOURS_A_WEEK = 168
 
 
 def _project(user: UserFacts) -> Iterator[Point]:
@@ -327,27 +333,27 @@ class UserMetrics(Answer):
         """
         rows = await self.view.reading.columns.users()
         if self.view.figures.is_filtered:
-            rows = rows[(await self.view.figures.everyone()).to_array()]
-        rows = rows[rows["appearances"] > 0]
+            rows = rows.take((await self.view.figures.everyone()).to_array())
+        joined, first, meant = rows["joined"], rows["first"], rows["appearances"] > 0
         if self.view.range is not None:
-            rows = rows[within(rows["joined"], *self.view.range)]
-        there = rows[rows["first"] != NEVER]
-        waits = (there["first"] - there["joined"]) / 1000
+            meant &= within(joined, *self.view.range)
+        there = meant & (first != NEVER)
+        waits = (first[there] - joined[there]) / 1000
         median, p90 = np.percentile(waits, [50, 90]).tolist() if len(waits) else (None, None)
-        waiting = 1 - len(there) / len(rows) if len(rows) else None
+        waiting = 1 - len(waits) / int(meant.sum()) if meant.any() else None
         return TimeToFirstBadge(median=median, p90=p90, still_waiting=waiting)
 
     @figure
     async def peak_activity(self) -> list[PeakActivityCell]:
         """Badges issued by hour of the week, the first day of the week first."""
         window = self.view.window
-        counted = await self.view.figures.quarter_hours((window.start, window.end))
-        counts, occurred = hours_of_the_week(window, counted)
+        atoms, issued = await self.view.figures.quarter_hours((window.start, window.end))
+        counts, occurred = hours_of_the_week(window, atoms, issued)
         cells = []
         for place in range(HOURS_A_WEEK):
             day, hour = divmod(place, 24)
             weekday = Weekday((day + window.week_start) % 7)
-            n, often = counts[weekday, hour], occurred.get((weekday, hour))
+            n, often = int(counts[24 * weekday + hour]), float(occurred[24 * weekday + hour])
             value = n / often if often else None
             cells.append(PeakActivityCell(weekday=weekday, hour=hour, count=n, value=value))
         return cells

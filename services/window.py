@@ -5,13 +5,14 @@ lists every bucket), the open bucket and comparisons. What it gives of `services
 named in `__all__`; other code imports it from here.
 """
 
-from bisect import bisect
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, StrEnum
 from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.calendar import (
     ATOM_MS,
@@ -36,6 +37,7 @@ __all__ = [
     "ATOMS_A_DAY",
     "ATOM_MS",
     "DAY_MS",
+    "HOURS_A_WEEK",
     "HOUR_MS",
     "LIMITS",
     "Between",
@@ -95,6 +97,7 @@ _NOMINAL_MS = {
     Granularity.YEAR: 365 * DAY_MS,
 }
 _ATOMS_A_WEEK = 7 * ATOMS_A_DAY
+HOURS_A_WEEK = 7 * 24
 
 
 @dataclass(frozen=True)
@@ -250,42 +253,47 @@ def series(window: Window, granularity: Granularity) -> list[Bucket]:
 
 
 def hours_of_the_week(
-    window: Window, quarter_hours: Mapping[int, int]
-) -> tuple[Counter[tuple[int, int]], dict[tuple[int, int], float]]:
-    """Return counts by (weekday, hour) of the local clock, and how often each hour occurred.
+    window: Window, atoms: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return counts by `hour_of_the_week`, and how often each hour occurred in the window.
 
-    `quarter_hours` are counts by quarter hour since 1970. What is later than now has not occurred;
-    a quarter of an hour that the window has of an hour is a quarter of an occurrence.
+    `counts` are those of quarter hours since 1970. What is later than now has not occurred; a
+    quarter of an hour that the window has of an hour is a quarter of an occurrence.
     """
-    counted: Counter[tuple[int, int]] = Counter()
-    occurred: Counter[tuple[int, int]] = Counter()
-    places = hour_of_the_week(window.calendar, list(quarter_hours))
-    for place, n in zip(places, quarter_hours.values(), strict=True):
-        counted[place] += n
+    counted = np.zeros(HOURS_A_WEEK, np.int64)
+    np.add.at(counted, hour_of_the_week(window.calendar, atoms), counts)
+    occurred = np.zeros(HOURS_A_WEEK)
     now = _atom_end(window.now)
     for start, end, offset in window.calendar.offsets(window.start, window.end):
         first, last = start // ATOM_MS, min(end, now) // ATOM_MS
         weeks, rest = divmod(max(0, last - first), _ATOMS_A_WEEK)
-        for atom in range(first, first + (_ATOMS_A_WEEK if weeks else rest)):
-            whole = weeks + (atom - first < rest)
-            occurred[_hour_of_the_week(atom, offset)] += whole
-    return counted, {place: n / 4 for place, n in occurred.items()}
+        steps = np.arange(_ATOMS_A_WEEK if weeks else rest, dtype=np.int64)
+        hours = _hour_of_the_week(first + steps, np.int64(offset))
+        occurred += np.bincount(hours, (weeks + (steps < rest)) / 4, HOURS_A_WEEK)
+    return counted, occurred
 
 
-def hour_of_the_week(calendar: Calendar, atoms: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the (weekday, hour) that the local clock shows at quarter hours since 1970."""
-    low, high = min(atoms, default=0), max(atoms, default=0)
-    offsets = list(calendar.offsets(low * ATOM_MS, (high + 1) * ATOM_MS))
-    starts = [start for start, _, _ in offsets]
-    return [
-        _hour_of_the_week(atom, offsets[bisect(starts, atom * ATOM_MS) - 1][2]) for atom in atoms
-    ]
+def hour_of_the_week(calendar: Calendar, atoms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which hour of its week the local clock shows at quarter hours since 1970.
+
+    0 is Monday at midnight, 167 Sunday at 23.
+    """
+    if not len(atoms):
+        return atoms
+    low, high = int(atoms.min()), int(atoms.max())
+    stretches = list(calendar.offsets(low * ATOM_MS, (high + 1) * ATOM_MS))
+    starts = np.array([start for start, _, _ in stretches], np.int64)
+    offsets = np.array([offset for _, _, offset in stretches], np.int64)
+    places = np.searchsorted(starts, atoms * ATOM_MS, side="right") - 1
+    return _hour_of_the_week(atoms, offsets[places])
 
 
-def _hour_of_the_week(atom: int, offset: int) -> tuple[int, int]:
-    hour = (atom * ATOM_MS + offset) // HOUR_MS
+def _hour_of_the_week(
+    atoms: NDArray[np.int64], offsets: NDArray[np.int64] | np.int64
+) -> NDArray[np.int64]:
     # 1970-01-01 was a Thursday.
-    return (hour // 24 + 3) % 7, hour % 24
+    hours: NDArray[np.int64] = ((atoms * ATOM_MS + offsets) // HOUR_MS + 3 * 24) % HOURS_A_WEEK
+    return hours
 
 
 class Comparison(StrEnum):

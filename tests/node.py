@@ -1,6 +1,7 @@
 """Runs what exists only for Node: the scripts of tests/js, and those of the dashboard."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -24,10 +25,17 @@ async def node(script: str, *arguments: str) -> object:
 
 
 async def run_in(directory: str, *command: str) -> bytes:
-    """Return what a command prints; installs the directory's packages first if they are missing."""
-    if not (ROOT / directory / "node_modules").is_dir():
-        await _run(ROOT / directory, "npm", "ci", "--no-audit", "--no-fund")
-    return await _run(ROOT / directory, *command)
+    """Return what a command prints; installs the directory's packages first if they are missing.
+
+    One at a time in each directory: tests that run side by side would install and generate the same
+    files.
+    """
+    place = ROOT / directory
+    with (place / "package.json").open() as alone:
+        await asyncio.to_thread(fcntl.flock, alone, fcntl.LOCK_EX)
+        if not (place / "node_modules").is_dir():
+            await _run(place, "npm", "ci", "--no-audit", "--no-fund")
+        return await _run(place, *command)
 
 
 async def _run(directory: Path, *command: str) -> bytes:

@@ -17,6 +17,7 @@ from documents.connection import Database
 from tests.browsing import Visit, visit
 from tests.processes import Passportx
 from tests.running import Running, running
+from tests.test_clients import MINTS, REORG, REVOCATION, ROLLBACK, SETUP
 
 AXE = Path(__file__).parent.parent / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 MOST_GZIPPED = 300_000
@@ -24,6 +25,19 @@ INGEST = """mutation($events: [EventInput!]!) {
   ingestEvents(input: { events: $events }) { accepted rejected { message } }
 }"""
 SKILL, RECOGNITION = 5, 6
+# What the first card shows, one after the other, and what was ever missing from the page.
+WATCH = """
+  window.figures = [];
+  window.lost = [];
+  const kept = ['.card .figure', '.plot svg', '.ring svg', '.standings tbody tr', '.activity li'];
+  new MutationObserver(() => {
+    const figure = document.querySelector('.card .figure').textContent;
+    if (figure !== window.figures.at(-1)) window.figures.push(figure);
+    for (const each of kept) if (!document.querySelector(each)) window.lost.push(each);
+    if (document.querySelector('.skeleton, [data-fresh=false]')) window.lost.push('answer');
+  }).observe(document.body, { subtree: true, childList: true, characterData: true,
+    attributes: true });
+"""
 
 
 @pytest.fixture
@@ -202,6 +216,65 @@ async def test_a_killed_service_is_survived_with_the_right_states_shown(
                 await is_live(page)
                 await expect(card(page, "Badges issued")).to_have_text("2")
                 await expect(page.locator(".notices")).to_contain_text("1 update with 1 event")
+
+
+async def test_a_browser_without_network_says_so_and_catches_up(
+    browser: Browser, service: Running
+) -> None:
+    async with visit(browser, service.base) as visited:
+        page, connection = visited.page, visited.page.locator(".connection")
+        await is_live(page)
+        await expect(card(page, "Badges issued")).to_have_text("9")
+        await page.context.set_offline(True)
+        await expect(connection.locator(".state")).to_have_text("Offline")
+        await expect(connection).to_contain_text("data as of")
+        await ingest(service, badge("10"))
+        await ingest(service, badge("11"))
+        await expect(card(page, "Badges issued")).to_have_text("9")
+        await page.context.set_offline(False)
+        await is_live(page)
+        await expect(card(page, "Badges issued")).to_have_text("11")
+        notice = page.locator(".notices")
+        await expect(notice).to_contain_text("Connected again: 2 updates with 2 events came in")
+        await notice.get_by_role("button", name="Dismiss").click()
+        await expect(notice).to_be_empty()
+
+
+async def test_a_reorg_is_shown_as_a_correction(browser: Browser, database: Database) -> None:
+    async with running(database) as service:
+        for delivery in (SETUP, MINTS):
+            await service.deliver(delivery)
+        await service.settled()
+        async with visit(browser, service.base) as visited:
+            page, notice = visited.page, visited.page.locator(".notices")
+            await is_live(page)
+            await expect(card(page, "Badges issued")).to_have_text("2")
+            await service.deliver(REORG)
+            await expect(notice).to_contain_text(
+                "Correction: the chain was reorganised. 2 events undone, 2 events in their place."
+            )
+            await service.deliver(REVOCATION)
+            await service.settled()
+            await service.deliver(ROLLBACK)
+            await expect(notice).to_contain_text("1 event undone, 0 events in their place.")
+
+
+async def test_numbers_move_in_place_and_nothing_flickers(
+    browser: Browser, service: Running
+) -> None:
+    async with visit(browser, service.base) as visited:
+        page = visited.page
+        await is_live(page)
+        await page.wait_for_load_state("networkidle")
+        await page.evaluate(WATCH)
+        for n in range(10, 30):
+            await ingest(service, badge(str(n)))
+        await expect(card(page, "Badges issued")).to_have_text("29")
+        await expect(panel(page, "Top badges").locator("tbody tr").first).to_contain_text("26")
+        figures: list[str] = await page.evaluate("window.figures")
+        assert len(figures) > 1
+        assert figures == sorted(set(figures), key=int)
+        assert await page.evaluate("window.lost") == []
 
 
 async def post(base: str, *events: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -194,8 +195,11 @@ HISTORIES = max(8, settings.default.max_examples // 12)  # type: ignore[union-at
 """How many random histories a test tells; the profile `thorough` tells more."""
 UNSHRUNK = [Phase.explicit, Phase.reuse, Phase.generate]
 """A smaller seed is no simpler history."""
+UNMEASURED = pytest.mark.no_cover
+"""Coverage would make it take more than twice as long, and other tests reach the same lines."""
 
 
+@UNMEASURED
 @settings(max_examples=HISTORIES, phases=UNSHRUNK)
 @given(seed=st.integers(0, 2**32))
 async def test_incremental_equals_brute_force_over_random_histories(

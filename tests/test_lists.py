@@ -36,7 +36,7 @@ from services.users import UserMetrics
 from services.window import Between, Granularity, Last, Weekday
 from tests.histories import NOW, History
 from tests.services import Services
-from tests.test_ledger import HISTORIES, UNSHRUNK, empty
+from tests.test_ledger import HISTORIES, UNMEASURED, UNSHRUNK, empty
 
 Fetch = Callable[[Page], Awaitable[Any]]
 SMALL = 3
@@ -196,6 +196,7 @@ async def check_distribution(opened: Opened, metrics: BadgeDistribution) -> None
         assert await opened.badges(where=where, range=week) == trending.last7_days
 
 
+@UNMEASURED
 @settings(max_examples=max(2, HISTORIES // 3), phases=UNSHRUNK)
 @given(seed=st.integers(0, 2**32))
 async def test_every_list_has_as_many_entries_as_the_number_that_was_clicked(

@@ -93,7 +93,6 @@ async def test_the_figures_are_those_of_graphql(service: Running) -> None:
         ({"startDate": f"{NOW:%Y-%m-%d}", "endDate": f"{NOW:%Y-%m-%d}"}, 1),
         ({"endDate": f"{NOW - timedelta(days=15):%Y-%m-%dT%H:%M:%S}+00:00"}, 2),
     ],
-    ids=str,
 )
 async def test_a_range_is_honoured(
     service: Running, parameters: dict[str, str], issued: int

@@ -23,7 +23,7 @@ from services.window import DAY_MS, HOUR_MS, Bucket, Calendar, Granularity
 from tests.histories import NOW, History
 from tests.processes import until
 from tests.services import Services
-from tests.test_ledger import HISTORIES, UNSHRUNK, empty
+from tests.test_ledger import HISTORIES, UNMEASURED, UNSHRUNK, empty
 
 ALL = Page(size=100, backward=False, cursor=None)
 
@@ -39,6 +39,7 @@ async def stored() -> dict[str, SnapshotRecord]:
     return {each.id: each for each in await SnapshotRecord.find_all().to_list()}
 
 
+@UNMEASURED
 @settings(max_examples=max(2, HISTORIES // 3), phases=UNSHRUNK)
 @given(seed=st.integers(0, 2**32))
 async def test_snapshots_are_what_the_log_says_whenever_they_were_recorded(

@@ -12,6 +12,7 @@ import { useService } from './hooks/useService';
 import { useView } from './hooks/useView';
 import { days } from './lib/format';
 import { comparedWith, questionOf, rangeTitle, type View } from './lib/view';
+import { ListDrawer } from './lists/ListDrawer';
 import { PANELS, type PanelProps } from './panels';
 
 const QUERY = graphql(`
@@ -64,6 +65,7 @@ export function Dashboard() {
         </main>
       )}
       {data && <ServiceStatus status={data.status} timezone={timezone} />}
+      {view.list && <ListDrawer view={view} list={view.list} change={change} />}
     </>
   );
 }

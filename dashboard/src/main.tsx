@@ -7,6 +7,7 @@ import { storedToken } from './lib/token';
 import './styles/base.css';
 import './styles/page.css';
 import './styles/charts.css';
+import './styles/drawer.css';
 import './styles/print.css';
 
 applyTheme(chosenTheme());

@@ -32,6 +32,10 @@ afterEach(() => unmount());
 const opened: unknown[][] = [];
 const open = (...key: unknown[]) => opened.push(key);
 afterEach(() => opened.splice(0));
+const opens =
+  (...key: unknown[]) =>
+  () =>
+    open(...key);
 
 const START = '2026-11-16T00:00:00+00:00';
 const badge = { id: '7', name: 'Builder', category: 'skill' };
@@ -78,7 +82,7 @@ describe('each number opens the list behind it', () => {
         figures={pairs.flat().map(figure)}
         series={{ NEW_USERS: [], NEW_COMMUNITIES: [], NEW_COMMUNITY_MEMBERS: [] }}
         granularity="DAY"
-        open={open}
+        open={opens}
       />,
     );
     expect(opened.flat()).toEqual(pairs.flat());
@@ -92,7 +96,7 @@ describe('each number opens the list behind it', () => {
       userEngagement: { histogram: [part] },
     };
     await clickAll(
-      <EngagementMetrics figures={names.map(figure)} users={users} open={open} openHeld={open} />,
+      <EngagementMetrics figures={names.map(figure)} users={users} open={opens} openHeld={open} />,
     );
     expect(opened.flat()).toEqual([...names, 'WAITING', '1']);
   });
@@ -119,7 +123,7 @@ describe('each number opens the list behind it', () => {
       ['5', 'badges'],
       ['5', 'recipients'],
       ['5', 'members'],
-      ['7'],
+      ['7', 'skill'],
     ]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { groupOf, questionBehind, scopeOf } from '../src/lib/behind';
 import { cohortsOf, cohortUnits, questionOf, readView, toggled, writeView } from '../src/lib/view';
 
 describe('the address', () => {
@@ -8,6 +9,7 @@ describe('the address', () => {
     'range=2026-01-01..2026-02-28&tz=Asia/Kolkata&compare=year',
     'tz=Asia/Kolkata&week=sunday&cohorts=month&retained=streak',
     'compare=none&category=skill&category=unknown+(9)&level=3&badge=12',
+    'range=7d&list=people&list.by=MONTH&list.start=2026-01-01T00:00:00Z&list.offset=2',
   ])('"%s" is written as it was read', (search) => {
     const { view, complaints } = readView(search);
     expect(complaints).toEqual([]);
@@ -19,12 +21,30 @@ describe('the address', () => {
     expect(writeView('?theme=x&range=7d', { ...view, range: '30d' })).toBe('theme=x');
   });
 
-  it.each(['range=yesteryear', 'range=2026-02-01..2026-01-01', 'range=2026-13-01..2026-13-02'])(
-    '"%s" is complained about and left at its default',
-    (search) => {
-      expect(readView(search)).toMatchObject({ view: { range: '30d' }, complaints: [search] });
-    },
-  );
+  it.each([
+    'range=yesteryear',
+    'range=2026-02-01..2026-01-01',
+    'range=2026-13-01..2026-13-02',
+    'list=dreams',
+  ])('"%s" is complained about and left at its default', (search) => {
+    expect(readView(search)).toMatchObject({
+      view: { range: '30d', list: null },
+      complaints: [search],
+    });
+  });
+
+  it.each([
+    'list.hour=late',
+    'list.group=everybody',
+    'list.start=2026-13-01',
+    'list.by=MOON',
+    'list.x=1',
+  ])('complains of "%s" and opens the list without it', (word) => {
+    expect(readView(`list=people&${word}`)).toMatchObject({
+      view: { list: { of: 'people' } },
+      complaints: [word],
+    });
+  });
 
   it('complains of a time zone that does not exist', () => {
     expect(readView('tz=Mars/Olympus')).toMatchObject({
@@ -50,6 +70,48 @@ describe('the question', () => {
     const { view } = readView('');
     expect(questionOf({ ...view, filters }).where).toEqual({ levels: ['3'] });
     expect(questionOf({ ...view, filters: toggled(filters, 'level', '3') }).where).toBeNull();
+  });
+});
+
+describe('the list behind a number', () => {
+  it.each([
+    ['list=badges', { range: { preset: 'LAST_7_DAYS' }, where: { categories: ['skill'] } }],
+    ['list=badges&list.range=ever&list.filters=none', { range: null, where: null }],
+    [
+      'list=badges&list.category=other&list.level=2',
+      { where: { categories: ['other'], levels: ['2'] } },
+    ],
+    [
+      'list=badges&list.from=2026-01-01T00:00:00Z&list.to=2026-01-02T00:00:00Z',
+      { range: { between: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' } } },
+    ],
+  ])('"%s" is of what the page is about, unless it says otherwise', (search, asked) => {
+    const { view } = readView(`range=7d&category=skill&${search}`);
+    expect(view.list && questionBehind(view, view.list)).toMatchObject(asked);
+  });
+
+  it.each([
+    ['joined', '', { joined: true }],
+    ['holding', '&list.least=3&list.most=5', { holding: { least: 3, most: 5 } }],
+    ['memberOf', '&list.community=7', { memberOf: '7' }],
+    [
+      'cohort',
+      '&list.by=WEEK&list.start=2026-01-05T00:00:00Z&list.offset=0',
+      { cohort: { by: 'WEEK', start: '2026-01-05T00:00:00Z', offset: 0, mode: 'BOUNDED' } },
+    ],
+  ])('is of the people of the group %s', (group, words, asked) => {
+    const { view } = readView(`list=people&list.group=${group}${words}`);
+    expect(view.list && groupOf(view.list)).toEqual(asked);
+  });
+
+  it('says what it is narrowed to', () => {
+    const { view } = readView('range=7d&level=2&list=badges&list.weekday=MONDAY&list.hour=9');
+    expect(view.list && scopeOf(view, view.list)).toEqual([
+      'Last 7 days',
+      'on Mondays',
+      'from 09:00 to 09:59',
+      'level 2',
+    ]);
   });
 });
 

@@ -4,6 +4,7 @@ import { graphql } from '../generated';
 import type { PartFragment } from '../generated/graphql';
 import { count, counted, rate } from '../lib/format';
 import { ChartFigure } from './ChartFigure';
+import { Opener } from './Opener';
 
 export const PART = graphql(`
   fragment Part on Slice {
@@ -21,6 +22,8 @@ interface BadgeDistributionChartProps {
   parts: readonly PartFragment[];
   /** Called with the key of a part that is chosen. */
   select?: (key: string) => void;
+  /** Opens the list of the badges of a part. */
+  open?: (key: string) => void;
 }
 
 const MOST_PARTS = 6;
@@ -28,12 +31,13 @@ const OTHERS = 'others';
 const SIZE = 176;
 
 /** How badges share the whole: a ring, and beside it each part by name, count and percentage. */
-export function BadgeDistributionChart({ by, parts, select }: BadgeDistributionChartProps) {
+export function BadgeDistributionChart({ by, parts, select, open }: BadgeDistributionChartProps) {
   const [pointed, setPointed] = useState<string | null>(null);
   const shown = shownParts(parts);
   const whole = shown.reduce((sum, part) => sum + part.count, 0);
   const [first] = shown;
   if (!first) return null;
+  const opener = (key: string) => (open && key !== OTHERS ? () => open(key) : undefined);
   const dim = (key: string) => (pointed !== null && pointed !== key ? '' : undefined);
   return (
     <ChartFigure
@@ -41,7 +45,13 @@ export function BadgeDistributionChart({ by, parts, select }: BadgeDistributionC
       summary={`The largest share is ${first.label}, ${first.percentage}% of ${counted(whole, 'badges')}.`}
       table={() => ({
         head: [by.charAt(0).toUpperCase() + by.slice(1), 'Badges', 'Share'],
-        rows: parts.map((part) => [part.label, count(part.count), rate(part.share)]),
+        rows: parts.map((part) => [
+          part.label,
+          <Opener key="count" open={opener(part.key)}>
+            {count(part.count)}
+          </Opener>,
+          rate(part.share),
+        ]),
       })}
     >
       <div className="ring">
@@ -87,7 +97,9 @@ export function BadgeDistributionChart({ by, parts, select }: BadgeDistributionC
             >
               <span className={`swatch part-${at + 1}`} />
               <Name part={part} select={part.key === OTHERS ? undefined : select} />
-              <span className="number">{count(part.count)}</span>
+              <span className="number">
+                <Opener open={opener(part.key)}>{count(part.count)}</Opener>
+              </span>
               <span className="number share">{part.percentage}%</span>
             </li>
           ))}

@@ -1,7 +1,9 @@
+import type { ReactNode } from 'react';
+
 export interface Table {
   /** The names of the columns; the first one is that of the rows. */
   head: readonly string[];
-  rows: readonly (readonly (string | number)[])[];
+  rows: readonly (readonly [string, ...ReactNode[]])[];
 }
 
 /** The figures of a chart as a table. */

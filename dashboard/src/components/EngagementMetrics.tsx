@@ -42,8 +42,8 @@ interface EngagementMetricsProps {
   /** The metrics of the range; those that are not shown here may be among them. */
   figures: readonly FigureFragment[];
   users: EngagementFragment;
-  /** Called with the metric whose list is to be opened; WAITING are users without a badge. */
-  open?: ((metric: MetricName | 'WAITING') => void) | undefined;
+  /** Returns how to open the list of a metric, of users without a badge for WAITING; or undefined. */
+  open?: (metric: MetricName | 'WAITING') => (() => void) | undefined;
   /** Called with the key of a bar: how many badges its users hold. */
   openHeld?: ((key: string) => void) | undefined;
 }
@@ -102,7 +102,7 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
               </dt>
               <dd className="figure">
                 {typeof value === 'number' ? (
-                  <Opener open={open && (() => open(name))}>
+                  <Opener open={open?.(name)}>
                     <Amount value={value} format={format} />
                   </Opener>
                 ) : (
@@ -122,10 +122,7 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
               median of those who joined in the range{spread(timeToFirstBadge.p90)}
               {typeof timeToFirstBadge.stillWaiting === 'number' && (
                 <>
-                  ;{' '}
-                  <Opener open={open && (() => open('WAITING'))}>
-                    {rate(timeToFirstBadge.stillWaiting)}
-                  </Opener>{' '}
+                  ; <Opener open={open?.('WAITING')}>{rate(timeToFirstBadge.stillWaiting)}</Opener>{' '}
                   still wait
                 </>
               )}

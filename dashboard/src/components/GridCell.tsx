@@ -21,7 +21,14 @@ export function GridCell({ label, place, open, children, ...look }: GridCellProp
   }
   return (
     <td {...look}>
-      <button type="button" className="opener" aria-label={label} onClick={open} {...place}>
+      <button
+        type="button"
+        className="opener"
+        aria-haspopup="dialog"
+        aria-label={label}
+        onClick={open}
+        {...place}
+      >
         {children}
       </button>
     </td>

@@ -16,8 +16,8 @@ interface GrowthMetricsProps {
   timezone?: string;
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
-  /** Called with the metric whose list is to be opened. */
-  open?: ((metric: GrowthName | TotalName) => void) | undefined;
+  /** Returns how to open the list of a metric, of the range or of a bucket; undefined without one. */
+  open?: (metric: GrowthName | TotalName, bucket?: PointFragment) => (() => void) | undefined;
 }
 
 interface Growth {
@@ -50,12 +50,13 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
     <div className="growth">
       {GROWTHS.map(({ name, label, unit, total }) => {
         const { value, comparison } = figure(name) ?? {};
+        const opener = open?.(name);
         return (
           <div key={name}>
             <h3>{label}</h3>
             <p className="figure">
               {typeof value === 'number' ? (
-                <Opener open={open && (() => open(name))}>
+                <Opener open={opener}>
                   <Amount value={value} format={count} />
                 </Opener>
               ) : (
@@ -64,10 +65,16 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
               {comparison && <Delta change={comparison} />}
             </p>
             <p className="detail">
-              <Opener open={open && (() => open(total))}>{count(figure(total)?.value ?? 0)}</Opener>{' '}
-              at the end of the range
+              <Opener open={open?.(total)}>{count(figure(total)?.value ?? 0)}</Opener> at the end of
+              the range
             </p>
-            <TimeSeriesChart label={label} unit={unit} points={series[name]} {...how} />
+            <TimeSeriesChart
+              label={label}
+              unit={unit}
+              points={series[name]}
+              open={opener && ((bucket) => open?.(name, bucket)?.())}
+              {...how}
+            />
           </div>
         );
       })}

@@ -24,7 +24,7 @@ interface MostAwardedByCategoryProps {
   /** Called with the name of a category that is chosen. */
   selectCategory?: ((category: string) => void) | undefined;
   /** Called with the id of a kind of badge whose issues are to be listed. */
-  open?: ((id: string) => void) | undefined;
+  open?: ((id: string, category: string) => void) | undefined;
 }
 
 /** The kinds of badges issued most in each category, a short list for each. */
@@ -53,7 +53,7 @@ export function MostAwardedByCategory(props: MostAwardedByCategoryProps) {
                   <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
                 </span>
                 <span className="number">
-                  <Opener open={open && (() => open(badge.id))}>{count(issued)}</Opener>
+                  <Opener open={open && (() => open(badge.id, category))}>{count(issued)}</Opener>
                 </span>
               </li>
             ))}

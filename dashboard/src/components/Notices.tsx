@@ -15,6 +15,8 @@ export function Notices({ updates, complaints }: NoticesProps) {
     () =>
       updates.listen('update', (update) => {
         const events = update.events.reduce((sum, event) => sum + event.count, 0);
+        const undone =
+          update.undone > 0 ? `, and ${counted(update.undone, 'events')} were undone` : '';
         if (update.reason === 'REORG')
           setNotice(
             `Correction: the chain was reorganised. ${counted(update.undone, 'events')} undone, ${counted(events, 'events')} in their place.`,
@@ -22,7 +24,7 @@ export function Notices({ updates, complaints }: NoticesProps) {
         if (update.reason === 'REBUILD') setNotice('All figures were derived again from the log.');
         if (update.reason === 'CURRENT' && update.missed > 0)
           setNotice(
-            `Connected again: ${counted(update.missed, 'updates')} with ${counted(events, 'events')} came in meanwhile.`,
+            `Connected again: ${counted(update.missed, 'updates')} with ${counted(events, 'events')} came in meanwhile${undone}.`,
           );
       }),
     [updates],

@@ -47,7 +47,8 @@ interface FailureProps {
   retry: () => void;
 }
 
-function Failure({ error, isStale, retry }: FailureProps) {
+/** Why there is no answer, and another try. */
+export function Failure({ error, isStale, retry }: FailureProps) {
   return (
     <div className="failure" role="status">
       <p>

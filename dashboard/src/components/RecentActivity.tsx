@@ -48,16 +48,7 @@ export function RecentActivity({ activities, timezone = 'UTC' }: RecentActivityP
             <path d={MARKS[type]} />
           </svg>
           <span className="text">
-            {summary.split(PRINCIPAL).map((text, at) =>
-              at % 2 ? (
-                // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one sentence stay in their places
-                <abbr key={at} title={text}>
-                  {principal(text)}
-                </abbr>
-              ) : (
-                text
-              ),
-            )}
+            <Summary text={summary} />
           </span>
           <time dateTime={occurredAt} title={moment(occurredAt, timezone)}>
             {ago(occurredAt, now)}
@@ -66,5 +57,19 @@ export function RecentActivity({ activities, timezone = 'UTC' }: RecentActivityP
         </li>
       ))}
     </ol>
+  );
+}
+
+/** A sentence, with its principals short. */
+export function Summary({ text }: { text: string }) {
+  return text.split(PRINCIPAL).map((part, at) =>
+    at % 2 ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one sentence stay in their places
+      <abbr key={at} title={part}>
+        {principal(part)}
+      </abbr>
+    ) : (
+      part
+    ),
   );
 }

@@ -15,6 +15,8 @@ interface TimePlotProps {
   names: readonly string[];
   granularity: Granularity;
   timezone: string;
+  /** Opens the list behind a point. */
+  open?: ((point: PointFragment) => void) | undefined;
 }
 
 type Scale = ReturnType<typeof scaleLinear<number>>;
@@ -31,7 +33,7 @@ const LABEL_WIDTH = 84;
 
 /** The drawing of a time series, and a slider that walks along its points. */
 export function TimePlot(props: TimePlotProps) {
-  const { title, unit, points, names } = props;
+  const { title, unit, points, names, open } = props;
   const { ref, width, height } = useSize();
   const [cursor, setCursor] = useState<number | null>(null);
   const last = Math.max(0, points.length - 1);
@@ -43,7 +45,9 @@ export function TimePlot(props: TimePlotProps) {
     const place = event.clientX - event.currentTarget.getBoundingClientRect().left;
     setCursor(clamp(Math.round(scales.x.invert(place)), last));
   };
+  const show = () => point?.value && open?.(point);
   const walk = (event: KeyboardEvent) => {
+    if (event.key === 'Enter') show();
     const target = steps(at, last)[event.key];
     if (target === undefined) return;
     event.preventDefault();
@@ -68,6 +72,8 @@ export function TimePlot(props: TimePlotProps) {
       onFocus={() => setCursor((before) => before ?? last)}
       onBlur={() => setCursor(null)}
       onKeyDown={walk}
+      onClick={show}
+      data-opens={open && ''}
     >
       {width > 0 && (
         <svg width={width} height={height} aria-hidden="true">

@@ -2,11 +2,13 @@ import { graphql } from '../generated';
 import type { Granularity, PointFragment } from '../generated/graphql';
 import { BY, bucket, count, counted } from '../lib/format';
 import { ChartFigure } from './ChartFigure';
+import { Opener } from './Opener';
 import { TimePlot } from './TimePlot';
 
 export const POINT = graphql(`
   fragment Point on SeriesPoint {
     start
+    end
     value
     isPartial
     comparison {
@@ -28,11 +30,13 @@ export interface TimeSeriesChartProps {
   asOf?: string | undefined;
   /** Whether the values may be added up to a total of the period. */
   isSum?: boolean;
+  /** Opens the list behind a point. */
+  open?: ((point: PointFragment) => void) | undefined;
 }
 
 /** A series over time, the period before it behind it; the arrow keys walk along it. */
 export function TimeSeriesChart(props: TimeSeriesChartProps) {
-  const { label, unit, granularity, timezone = 'UTC', asOf, isSum = true } = props;
+  const { label, unit, granularity, timezone = 'UTC', asOf, isSum = true, open } = props;
   const names = props.points.map(({ start }) => bucket(start, granularity, timezone));
   const points = begun(props.points, asOf);
   const isCompared = points.some(({ comparison }) => comparison);
@@ -48,10 +52,12 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
           label,
           ...(isCompared ? ['Before'] : []),
         ],
-        rows: points.map(({ value, isPartial, comparison }, at) => [
-          `${names[at]}${isPartial ? ' (so far)' : ''}`,
-          written(value),
-          ...(isCompared ? [written(comparison?.value)] : []),
+        rows: points.map((point, at) => [
+          `${names[at]}${point.isPartial ? ' (so far)' : ''}`,
+          <Opener key="value" open={open && point.value ? () => open(point) : undefined}>
+            {written(point.value)}
+          </Opener>,
+          ...(isCompared ? [written(point.comparison?.value)] : []),
         ]),
       })}
     >
@@ -63,6 +69,7 @@ export function TimeSeriesChart(props: TimeSeriesChartProps) {
         names={names}
         granularity={granularity}
         timezone={timezone}
+        open={open}
       />
     </ChartFigure>
   );

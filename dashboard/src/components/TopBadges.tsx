@@ -2,6 +2,7 @@ import { graphql } from '../generated';
 import type { StandingFragment } from '../generated/graphql';
 import { count, perDay, share } from '../lib/format';
 import { BadgeName } from './BadgeName';
+import { Opener } from './Opener';
 
 export const STANDING = graphql(`
   fragment Standing on BadgeStanding {
@@ -23,10 +24,12 @@ interface TopBadgesProps {
   badges: readonly StandingFragment[];
   /** Called with the id of a kind of badge that is chosen. */
   select?: (id: string) => void;
+  /** Opens the list of the badges issued of a kind, of who received one, of who holds one. */
+  open?: (id: string, what: 'issued' | 'recipients' | 'holders') => void;
 }
 
 /** The kinds of badges issued most, each with a bar of its length. */
-export function TopBadges({ badges, select }: TopBadgesProps) {
+export function TopBadges({ badges, select, open }: TopBadgesProps) {
   const most = Math.max(...badges.map((standing) => standing.issued), 1);
   return (
     <table className="standings">
@@ -55,10 +58,22 @@ export function TopBadges({ badges, select }: TopBadgesProps) {
               <BadgeName badge={badge} select={select} />
               <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
             </th>
-            <td>{count(issued)}</td>
-            <td>{count(recipients)}</td>
+            <td>
+              <Opener open={open && (() => open(badge.id, 'issued'))}>{count(issued)}</Opener>
+            </td>
+            <td>
+              <Opener open={open && (() => open(badge.id, 'recipients'))}>
+                {count(recipients)}
+              </Opener>
+            </td>
             <td>{perDay(issuedPerDay)}</td>
-            <td>{rarity === null ? '–' : share(rarity)}</td>
+            <td>
+              {rarity === null ? (
+                '–'
+              ) : (
+                <Opener open={open && (() => open(badge.id, 'holders'))}>{share(rarity)}</Opener>
+              )}
+            </td>
           </tr>
         ))}
       </tbody>

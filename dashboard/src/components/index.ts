@@ -19,6 +19,7 @@ export { GrowthMetrics } from './GrowthMetrics';
 export { IssuerStandings } from './IssuerStandings';
 export { LifecycleChart } from './LifecycleChart';
 export { MostAwardedByCategory } from './MostAwardedByCategory';
+export { Opener } from './Opener';
 export { type Card, OverviewCards } from './OverviewCards';
 export { PeakActivity } from './PeakActivity';
 export { RecentActivity } from './RecentActivity';

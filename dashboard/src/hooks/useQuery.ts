@@ -25,12 +25,31 @@ interface State<Data> {
   error?: ServiceError | undefined;
 }
 
-/**
- * Asks at once, and again whenever figures of one of the families move and at each quarter hour: one
- * request at a time, and one more after it for all that moved meanwhile.
- */
+/** Asks a question of the service: see `useAnswer`. */
 export function useQuery<Data, Variables>(
   document: TypedDocumentString<Data, Variables>,
+  variables: Variables,
+  families: readonly MetricFamily[],
+): Answer<Data> {
+  const ask = useCallback<Ask<Data, Variables>>(
+    (service, asked, signal) => service.ask(document, asked, signal),
+    [document],
+  );
+  return useAnswer(ask, variables, families);
+}
+
+export type Ask<Data, Variables> = (
+  service: Service,
+  variables: Variables,
+  signal: AbortSignal,
+) => Promise<Data>;
+
+/**
+ * Asks at once, and again whenever figures of one of the families move and at each quarter hour: one
+ * request at a time, and one more after it for all that moved meanwhile. `ask` must stay the same.
+ */
+export function useAnswer<Data, Variables>(
+  ask: Ask<Data, Variables>,
   variables: Variables,
   families: readonly MetricFamily[],
 ): Answer<Data> {
@@ -42,8 +61,9 @@ export function useQuery<Data, Variables>(
 
   useEffect(() => {
     const asked = JSON.parse(key) as Variables;
-    const refresher = refresh(service, document, asked, (outcome) =>
-      setState((before) => ({ ...before, error: undefined, ...outcome, key })),
+    const refresher = refresh(
+      (signal) => ask(service, asked, signal),
+      (outcome) => setState((before) => ({ ...before, error: undefined, ...outcome, key })),
     );
     again.current = refresher.again;
     const end = service.updates.whenMoved(moving.split(',') as MetricFamily[], refresher.again);
@@ -53,7 +73,7 @@ export function useQuery<Data, Variables>(
       endQuarters();
       refresher.stop();
     };
-  }, [service, document, key, moving]);
+  }, [service, ask, key, moving]);
 
   return {
     data: state.data,
@@ -79,10 +99,8 @@ function atQuarters(callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function refresh<Data, Variables>(
-  service: Service,
-  document: TypedDocumentString<Data, Variables>,
-  variables: Variables,
+function refresh<Data>(
+  question: (signal: AbortSignal) => Promise<Data>,
   settle: (outcome: State<Data>) => void,
 ) {
   const control = new AbortController();
@@ -93,7 +111,7 @@ function refresh<Data, Variables>(
     isAsking = true;
     const pause = new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     try {
-      settle({ data: await service.ask(document, variables, control.signal) });
+      settle({ data: await question(control.signal) });
     } catch (error) {
       settle({ error: error as ServiceError });
     }

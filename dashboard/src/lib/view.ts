@@ -9,6 +9,7 @@ import type {
   Weekday,
   WhereInput,
 } from '../generated/graphql';
+import { type List, readList, writeList } from './list';
 
 export type RangeName = 'today' | '7d' | '30d' | '90d' | '12m' | 'all';
 export type CompareTo = 'previous' | 'year' | 'none';
@@ -38,6 +39,8 @@ export interface View {
   /** When a user of a cohort counts as retained. */
   retained: Retained;
   filters: Filters;
+  /** The list that lies open over the page; null if none does. */
+  list: List | null;
 }
 
 interface NamedRange {
@@ -96,6 +99,7 @@ const DEFAULT: View = {
   cohorts: null,
   retained: 'bounded',
   filters: {},
+  list: null,
 };
 const DAY_MS = 86_400_000;
 const DAYS_BY_DAY = 100;
@@ -119,6 +123,7 @@ export function readView(search: string): { view: View; complaints: string[] } {
     cohorts: read('cohorts', DEFAULT.cohorts, among(UNITS)),
     retained: read('retained', DEFAULT.retained, among(MODES)),
     filters: {},
+    list: readList(parameters, (text) => complaints.push(text)),
   };
   for (const name of FILTERS) {
     const keys = parameters.getAll(name);
@@ -143,6 +148,7 @@ export function writeView(search: string, view: View): string {
     parameters.delete(name);
     for (const key of view.filters[name] ?? []) parameters.append(name, key);
   }
+  writeList(parameters, view.list);
   // Slashes and colons may stand in a query as they are, and read better.
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
@@ -224,6 +230,10 @@ const nextDay = (day: string) =>
 
 export const rangeTitle = ({ range }: View): string =>
   typeof range === 'string' ? RANGES[range].title : 'Chosen days';
+
+/** Whether the range ends with what is now, and not before it. */
+export const reachesNow = ({ range }: View): boolean =>
+  typeof range === 'string' || Date.parse(nextDay(range.to)) > Date.now();
 
 /** Says what the view is compared with; null if it is with nothing. */
 export function comparedWith(view: View): string | null {

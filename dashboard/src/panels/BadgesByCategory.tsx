@@ -33,6 +33,7 @@ export function BadgesByCategory({ view, change }: PanelProps) {
           by="category"
           parts={distribution?.byCategory ?? []}
           select={(key) => change({ filters: toggled(view.filters, 'category', key) })}
+          open={(category) => change({ list: { of: 'badges', category } })}
         />
       )}
     </Panel>

@@ -33,6 +33,7 @@ export function BadgesByLevel({ view, change }: PanelProps) {
           by="level"
           parts={distribution?.byLevel ?? []}
           select={(key) => change({ filters: toggled(view.filters, 'level', key) })}
+          open={(level) => change({ list: { of: 'badges', level } })}
         />
       )}
     </Panel>

@@ -5,7 +5,7 @@ import { useQuery } from '../hooks/useQuery';
 import { BY } from '../lib/format';
 import { granularityOf, questionOf } from '../lib/view';
 import type { PanelProps } from './index';
-import { NothingInRange } from './shared';
+import { NothingInRange, within } from './shared';
 
 const QUERY = graphql(`
   query BadgesIssued(
@@ -53,6 +53,7 @@ export function BadgesIssued({ view, change }: PanelProps) {
           granularity={granularity}
           timezone={view.timezone}
           asOf={trends?.asOf}
+          open={(bucket) => change({ list: { of: 'badges', ...within(bucket) } })}
         />
       )}
     </Panel>

@@ -2,6 +2,7 @@ import { Panel } from '../components/Panel';
 import { TopBadges } from '../components/TopBadges';
 import { graphql } from '../generated';
 import { useQuery } from '../hooks/useQuery';
+import type { List } from '../lib/list';
 import { questionOf, toggled } from '../lib/view';
 import type { PanelProps } from './index';
 import { NothingInRange } from './shared';
@@ -32,8 +33,15 @@ export function BadgesMost({ view, change }: PanelProps) {
         <TopBadges
           badges={distribution?.topBadges ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
+          open={(badge, what) => change({ list: { ...LISTS[what], badge } })}
         />
       )}
     </Panel>
   );
 }
+
+const LISTS: Record<'issued' | 'recipients' | 'holders', List> = {
+  issued: { of: 'badges' },
+  recipients: { of: 'people', group: 'active' },
+  holders: { of: 'people', group: 'holding' },
+};

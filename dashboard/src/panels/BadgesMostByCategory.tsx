@@ -33,6 +33,7 @@ export function BadgesMostByCategory({ view, change }: PanelProps) {
           categories={distribution?.mostAwardedByCategory ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
           selectCategory={(key) => change({ filters: toggled(view.filters, 'category', key) })}
+          open={(badge, category) => change({ list: { of: 'badges', badge, category } })}
         />
       )}
     </Panel>

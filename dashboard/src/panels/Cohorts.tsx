@@ -60,7 +60,22 @@ export function Cohorts({ view, change }: PanelProps) {
             />
           </div>
           {users && (
-            <CohortGrid retention={users.retentionCohorts} by={by} timezone={view.timezone} />
+            <CohortGrid
+              retention={users.retentionCohorts}
+              by={by}
+              timezone={view.timezone}
+              open={(start, offset) =>
+                change({
+                  list: {
+                    of: 'people',
+                    group: 'cohort',
+                    by,
+                    start,
+                    ...(offset !== undefined && { offset: String(offset), mode }),
+                  },
+                })
+              }
+            />
           )}
         </>
       )}

@@ -2,6 +2,7 @@ import { CommunityStandings } from '../components/CommunityStandings';
 import { Panel } from '../components/Panel';
 import { graphql } from '../generated';
 import { useQuery } from '../hooks/useQuery';
+import type { List } from '../lib/list';
 import { questionOf, toggled } from '../lib/view';
 import type { PanelProps } from './index';
 import { NothingInRange } from './shared';
@@ -33,8 +34,15 @@ export function CommunitiesMostActive({ view, change }: PanelProps) {
           communities={community?.mostActiveCommunities ?? []}
           timezone={view.timezone}
           select={(id) => change({ filters: toggled(view.filters, 'community', id) })}
+          open={(community, number) => change({ list: { ...LISTS[number], community } })}
         />
       )}
     </Panel>
   );
 }
+
+const LISTS: Record<'badges' | 'recipients' | 'members', List> = {
+  badges: { of: 'badges' },
+  recipients: { of: 'people', group: 'active' },
+  members: { of: 'people', group: 'memberOf' },
+};

@@ -1,11 +1,12 @@
-import { GrowthMetrics } from '../components/GrowthMetrics';
+import { GrowthMetrics, type GrowthName, type TotalName } from '../components/GrowthMetrics';
 import { Panel } from '../components/Panel';
 import { graphql } from '../generated';
 import type { GrowthQuery } from '../generated/graphql';
 import { useQuery } from '../hooks/useQuery';
+import type { List } from '../lib/list';
 import { granularityOf, questionOf } from '../lib/view';
 import type { PanelProps } from './index';
-import { NothingInRange } from './shared';
+import { NothingInRange, within } from './shared';
 
 const QUERY = graphql(`
   query Growth(
@@ -88,6 +89,12 @@ export function Growth({ view, change }: PanelProps) {
           granularity={granularity}
           timezone={view.timezone}
           asOf={users?.asOf}
+          open={(name, bucket) => {
+            const list = LISTS[name];
+            const to = points(users).at(-1)?.end;
+            const narrowed = name.startsWith('TOTAL') && to ? { to } : within(bucket);
+            return list && (() => change({ list: { ...list, ...narrowed } }));
+          }}
         />
       )}
     </Panel>
@@ -95,3 +102,11 @@ export function Growth({ view, change }: PanelProps) {
 }
 
 const points = (trend: GrowthQuery['users']) => trend?.points ?? [];
+
+// Memberships have no list: they are members of this community or that.
+const LISTS: Partial<Record<GrowthName | TotalName, List>> = {
+  NEW_USERS: { of: 'people', group: 'joined' },
+  NEW_COMMUNITIES: { of: 'communities' },
+  TOTAL_USERS: { of: 'people', group: 'joined' },
+  TOTAL_COMMUNITIES: { of: 'communities' },
+};

@@ -33,7 +33,13 @@ export function HoursOfTheWeek({ view, change }: PanelProps) {
       empty={<NothingInRange view={view} change={change} />}
       height={520}
     >
-      {({ users }) => <PeakActivity cells={users?.peakActivity ?? []} timezone={view.timezone} />}
+      {({ users }) => (
+        <PeakActivity
+          cells={users?.peakActivity ?? []}
+          timezone={view.timezone}
+          open={(weekday, hour) => change({ list: { of: 'badges', weekday, hour: String(hour) } })}
+        />
+      )}
     </Panel>
   );
 }

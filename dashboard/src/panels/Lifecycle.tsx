@@ -36,7 +36,14 @@ export function Lifecycle({ view, change }: PanelProps) {
       height={420}
     >
       {({ users }) => (
-        <LifecycleChart points={users?.lifecycle ?? []} granularity={by} timezone={view.timezone} />
+        <LifecycleChart
+          points={users?.lifecycle ?? []}
+          granularity={by}
+          timezone={view.timezone}
+          open={(start, state) =>
+            change({ list: { of: 'people', group: 'lifecycle', by, start, state } })
+          }
+        />
       )}
     </Panel>
   );

@@ -1,4 +1,5 @@
 import { Delta } from '../components/Delta';
+import { Opener } from '../components/Opener';
 import { type Card, OverviewCards } from '../components/OverviewCards';
 import { Panel } from '../components/Panel';
 import { begun } from '../components/TimeSeriesChart';
@@ -7,7 +8,8 @@ import type { ChangeFragment, MetricName, OverviewQuery } from '../generated/gra
 import { useAnalyticsUpdates } from '../hooks/useAnalyticsUpdates';
 import { useQuery } from '../hooks/useQuery';
 import { count, rate, ratio } from '../lib/format';
-import { granularityOf, questionOf } from '../lib/view';
+import type { List } from '../lib/list';
+import { granularityOf, questionOf, reachesNow } from '../lib/view';
 import type { PanelProps } from './index';
 
 const QUERY = graphql(`
@@ -110,7 +112,7 @@ const QUERY = graphql(`
 `);
 
 /** The figures of the whole, each with what the range added to it and how that has changed. */
-export function Overview({ view }: PanelProps) {
+export function Overview({ view, change }: PanelProps) {
   const { latestUpdate } = useAnalyticsUpdates();
   const families = ['ISSUANCE', 'USERS', 'COMMUNITY'] as const;
   const variables = { ...questionOf(view), granularity: granularityOf(view) };
@@ -123,7 +125,9 @@ export function Overview({ view }: PanelProps) {
         // What is pushed is of the whole: it stands for an answer only where nothing is left out.
         const isNewer =
           !variables.where && latestUpdate && latestUpdate.position > aggregated.position;
-        return <OverviewCards cards={cards(data, isNewer ? latestUpdate : aggregated)} />;
+        const totals = isNewer ? latestUpdate : aggregated;
+        const open = (list: List) => () => change({ list });
+        return <OverviewCards cards={cards(data, totals, open, reachesNow(view))} />;
       }}
     </Panel>
   );
@@ -131,27 +135,56 @@ export function Overview({ view }: PanelProps) {
 
 type Totals = Pick<NonNullable<OverviewQuery['aggregated']>, 'metrics'>;
 
-function cards(data: OverviewQuery, { metrics }: Totals): Card[] {
+function cards(
+  data: OverviewQuery,
+  { metrics }: Totals,
+  open: (list: List) => () => void,
+  isNow: boolean,
+): Card[] {
   const figure = (name: MetricName) =>
     data.aggregated?.figures.find(({ metric }) => metric.name === name);
-  const total = (label: string, value: number, name: MetricName, trace: Trace): Card => ({
+  const total = (
+    label: string,
+    value: number,
+    all: List,
+    name: MetricName,
+    added: List,
+    trace: Trace,
+  ): Card => ({
     label,
     value,
     format: count,
+    open: open(all),
     detail: (
       <>
-        +{count(figure(name)?.value ?? 0)} <Change change={figure(name)?.comparison} />
+        <Opener open={open(added)}>+{count(figure(name)?.value ?? 0)}</Opener>{' '}
+        <Change change={figure(name)?.comparison} />
       </>
     ),
     series: values(trace),
   });
   return [
-    total('Badges issued', metrics.totalBadgesIssued, 'BADGES_ISSUED', data.badges),
-    total('Users', metrics.totalUsers, 'NEW_USERS', data.users),
+    total(
+      'Badges issued',
+      metrics.totalBadgesIssued,
+      { of: 'badges', range: 'ever' },
+      'BADGES_ISSUED',
+      { of: 'badges' },
+      data.badges,
+    ),
+    total(
+      'Users',
+      metrics.totalUsers,
+      { of: 'people' },
+      'NEW_USERS',
+      { of: 'people', group: 'joined' },
+      data.users,
+    ),
     {
       label: 'Active users',
       value: figure('ACTIVE_USERS')?.value ?? null,
       format: count,
+      open: open({ of: 'people', group: 'active' }),
       detail: (
         <>
           got a badge <Change change={figure('ACTIVE_USERS')?.comparison} />
@@ -159,14 +192,24 @@ function cards(data: OverviewQuery, { metrics }: Totals): Card[] {
       ),
       series: values(data.active),
     },
-    total('Communities', metrics.totalCommunities, 'NEW_COMMUNITIES', data.communities),
+    total(
+      'Communities',
+      metrics.totalCommunities,
+      { of: 'communities', range: 'ever' },
+      'NEW_COMMUNITIES',
+      { of: 'communities' },
+      data.communities,
+    ),
     {
       label: 'Badges per user',
       value: metrics.averageBadgesPerUser,
       format: ratio,
       detail: (
         <>
-          {count(figure('BADGES_HELD')?.value ?? 0)} held{' '}
+          {/* Which badges were held at another time, no list says. */}
+          <Opener open={isNow ? open({ of: 'badges', range: 'ever', revoked: 'no' }) : undefined}>
+            {count(figure('BADGES_HELD')?.value ?? 0)} held
+          </Opener>{' '}
           <Change change={figure('AVERAGE_BADGES_PER_USER')?.comparison} format={ratio} />
         </>
       ),
@@ -176,6 +219,7 @@ function cards(data: OverviewQuery, { metrics }: Totals): Card[] {
       label: 'Engagement',
       value: metrics.engagementRate,
       format: rate,
+      open: open({ of: 'people', group: 'holding' }),
       detail: (
         <>
           hold a badge{' '}

@@ -1,3 +1,4 @@
+import type { List } from '../lib/list';
 import { rangeTitle } from '../lib/view';
 import type { PanelProps } from './index';
 
@@ -29,3 +30,7 @@ export function NothingInRange({ view, change, what = 'No badge was issued' }: N
     </>
   );
 }
+
+/** Returns the words that narrow a list to a bucket, if one is given. */
+export const within = (bucket?: { start: string; end: string }): Pick<List, 'from' | 'to'> =>
+  bucket ? { from: bucket.start, to: bucket.end } : {};
