@@ -11,8 +11,10 @@ from playwright.async_api import Browser, expect
 from tests.browsing import chromium, visit
 from tests.processes import Passportx, until
 
-WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "device_scale_factor": 1.5}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+# Down to the end of a row of panels: all of the page is more than a picture shows well.
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 1332}, "device_scale_factor": 1.2}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 1840}, "device_scale_factor": 1.5}
+SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "device_scale_factor": 1.2}
 
 
 async def main(directory: Path) -> None:
@@ -32,18 +34,18 @@ async def main(directory: Path) -> None:
             for scheme in ("light", "dark"):
                 await shoot(browser, full.base, directory / f"{scheme}.png", scheme, WIDE)
             await shoot(browser, full.base, directory / "phone.png", "light", PHONE)
-            await shoot(browser, bare.base, directory / "empty.png", "light", WIDE)
+            await shoot(browser, bare.base, directory / "empty.png", "light", SCREEN)
 
 
 async def shoot(
     browser: Browser, url: str, file: Path, scheme: str, window: dict[str, Any]
 ) -> None:
-    """Take a picture of the whole page once it is live and everything has been answered."""
+    """Take a picture of a window once it is live and everything has been answered."""
     async with visit(browser, url, color_scheme=scheme, **window) as visited:
         page = visited.page
         await expect(page.locator(".connection .state")).to_have_text("Live")
         await page.wait_for_load_state("networkidle")
-        await page.screenshot(path=file, full_page=True, animations="disabled")
+        await page.screenshot(path=file, animations="disabled")
 
 
 if __name__ == "__main__":

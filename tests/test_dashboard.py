@@ -254,6 +254,7 @@ async def test_a_reorg_is_shown_as_a_correction(browser: Browser, database: Data
                 "Correction: the chain was reorganised. 2 events undone, 2 events in their place."
             )
             await service.deliver(REVOCATION)
+            await service.settled()
             await service.deliver(ROLLBACK)
             await expect(notice).to_contain_text("1 event undone, 0 events in their place.")
 

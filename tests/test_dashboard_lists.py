@@ -98,19 +98,19 @@ async def test_each_number_opens_a_list_of_as_many(
             await expect(drawer(page)).to_have_count(0)
             await expect(opener).to_be_focused()
             await expect(page).to_have_url(address)
-        assert checked > 25
+        assert checked > 20
         assert visited.complaints == []
 
 
 async def some_of_each_panel(page: Page) -> list[Locator]:
-    """Return the first, a middle one and the last of what opens a list, panel by panel."""
+    """Return the first and the last of what opens a list, panel by panel."""
     chosen = []
     for each in await page.locator("main .panel").all():
         # A rate is no number of entries.
         counts = each.locator(".opener").filter(has_not_text=re.compile(r"\d%\s*$"))
         labelled = each.locator(".opener[aria-label]")
         openers = await counts.all() if await labelled.count() == 0 else await labelled.all()
-        chosen += openers[:: max(1, len(openers) // 2)]
+        chosen += openers[:: max(1, len(openers) - 1)]
     return chosen
 
 
@@ -213,7 +213,8 @@ async def test_a_list_is_opened_read_and_closed_by_keyboard_alone(
 ) -> None:
     async with visit(browser, service.base) as visited:
         page = visited.page
-        await shown(page)
+        await is_live(page)
+        await expect(page.locator(".skeleton")).to_have_count(0)
         focused = "document.activeElement.matches('.card .opener')"
         for _ in range(30):
             await page.keyboard.press("Tab")
@@ -290,7 +291,7 @@ async def test_what_is_printed_is_the_report_alone(browser: Browser, service: Ru
         for control in await page.locator(controls).all():
             await expect(control).to_be_hidden()
         await expect(card(page, "Badges issued")).to_be_visible()
-        await expect(page.locator(".standings")).to_be_visible()
+        await expect(page.locator(".standings").first).to_be_visible()
         white = "getComputedStyle(document.body).backgroundColor"
         assert await page.evaluate(white) == "rgb(255, 255, 255)"
         # On paper nothing unfolds and nothing scrolls.

@@ -153,14 +153,14 @@ async def test_what_rises_and_what_each_category_awards_are_those_of_the_api(
 ) -> None:
     of = (
         await service.ask(f"""{{ distribution({WINDOW}) {{
-          trendingBadges {{ badge {{ name }} last7Days previous23Days growth pValue }}
+          trendingBadges {{ badge {{ name category }} last7Days previous23Days growth pValue }}
           mostAwardedByCategory {{ category badges {{ badge {{ name }} issued }} }}
         }} }}""")
     )["distribution"]
     (rising,) = of["trendingBadges"]
     ((_, name, growth, last, before, chance),) = await standings(page, "Trending")
     assert (name, last, before) == (
-        rising["badge"]["name"],
+        f"{rising['badge']['name']} {rising['badge']['category']}",
         str(rising["last7Days"]),
         str(rising["previous23Days"]),
     )

@@ -2,6 +2,7 @@
 import { Window } from 'happy-dom';
 
 const window = new Window();
-const page = { window, document: window.document, navigator: window.navigator };
+const { document, navigator, ResizeObserver } = window;
+const page = { window, document, navigator, ResizeObserver };
 for (const [name, value] of Object.entries(page))
   Object.defineProperty(globalThis, name, { value, configurable: true });

@@ -33,15 +33,18 @@ describe('the address', () => {
     });
   });
 
-  it.each(['list.hour=late', 'list.group=everybody', 'list.dream=1'])(
-    'complains of "%s" and opens the list without it',
-    (word) => {
-      expect(readView(`list=people&${word}`)).toMatchObject({
-        view: { list: { of: 'people' } },
-        complaints: [word],
-      });
-    },
-  );
+  it.each([
+    'list.hour=late',
+    'list.group=everybody',
+    'list.start=2026-13-01',
+    'list.by=MOON',
+    'list.x=1',
+  ])('complains of "%s" and opens the list without it', (word) => {
+    expect(readView(`list=people&${word}`)).toMatchObject({
+      view: { list: { of: 'people' } },
+      complaints: [word],
+    });
+  });
 
   it('complains of a time zone that does not exist', () => {
     expect(readView('tz=Mars/Olympus')).toMatchObject({

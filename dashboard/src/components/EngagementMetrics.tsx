@@ -42,8 +42,8 @@ interface EngagementMetricsProps {
   /** The metrics of the range; those that are not shown here may be among them. */
   figures: readonly FigureFragment[];
   users: EngagementFragment;
-  /** Returns how to open the list of a metric; undefined without one. */
-  open?: (metric: MetricName) => (() => void) | undefined;
+  /** Returns how to open the list of a metric, of users without a badge for WAITING; or undefined. */
+  open?: (metric: MetricName | 'WAITING') => (() => void) | undefined;
   /** Called with the key of a bar: how many badges its users hold. */
   openHeld?: ((key: string) => void) | undefined;
 }
@@ -118,7 +118,15 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
         <div>
           <dt>
             Time to first badge{' '}
-            <span className="note">median of those who joined in the range{spread(users)}</span>
+            <span className="note">
+              median of those who joined in the range{spread(timeToFirstBadge.p90)}
+              {typeof timeToFirstBadge.stillWaiting === 'number' && (
+                <>
+                  ; <Opener open={open?.('WAITING')}>{rate(timeToFirstBadge.stillWaiting)}</Opener>{' '}
+                  still wait
+                </>
+              )}
+            </span>
           </dt>
           <dd className="figure">
             {timeToFirstBadge.median === null ? '–' : duration(timeToFirstBadge.median)}
@@ -131,11 +139,9 @@ export function EngagementMetrics({ figures, users, open, openHeld }: Engagement
   );
 }
 
-/** Says how long most wait, and how many still do. */
-function spread({ timeToFirstBadge: { p90, stillWaiting } }: EngagementFragment): string {
-  const most = p90 === null ? '' : `; of nine in ten ${p90 > 0 ? 'up to ' : ''}${duration(p90)}`;
-  return stillWaiting ? `${most}; ${rate(stillWaiting)} still wait` : most;
-}
+/** Says how long most wait at most. */
+const spread = (p90: number | null) =>
+  p90 === null ? '' : `; of nine in ten ${p90 > 0 ? 'up to ' : ''}${duration(p90)}`;
 
 interface HeldProps {
   parts: readonly PartFragment[];

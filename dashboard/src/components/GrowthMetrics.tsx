@@ -6,6 +6,7 @@ import { Opener } from './Opener';
 import { TimeSeriesChart } from './TimeSeriesChart';
 
 export type GrowthName = 'NEW_USERS' | 'NEW_COMMUNITIES' | 'NEW_COMMUNITY_MEMBERS';
+export type TotalName = 'TOTAL_USERS' | 'TOTAL_COMMUNITIES' | 'TOTAL_COMMUNITY_MEMBERS';
 
 interface GrowthMetricsProps {
   /** The metrics of the range; those that are not shown here may be among them. */
@@ -16,14 +17,14 @@ interface GrowthMetricsProps {
   /** When it was measured: nothing is drawn of what begins later. */
   asOf?: string | undefined;
   /** Returns how to open the list of a metric, of the range or of a bucket; undefined without one. */
-  open?: (metric: GrowthName, bucket?: PointFragment) => (() => void) | undefined;
+  open?: (metric: GrowthName | TotalName, bucket?: PointFragment) => (() => void) | undefined;
 }
 
 interface Growth {
   name: GrowthName;
   label: string;
   unit: string;
-  total: MetricName;
+  total: TotalName;
 }
 
 const GROWTHS: readonly Growth[] = [
@@ -63,7 +64,10 @@ export function GrowthMetrics({ figures, series, open, ...how }: GrowthMetricsPr
               )}{' '}
               {comparison && <Delta change={comparison} />}
             </p>
-            <p className="detail">{count(figure(total)?.value ?? 0)} at the end of the range</p>
+            <p className="detail">
+              <Opener open={open?.(total)}>{count(figure(total)?.value ?? 0)}</Opener> at the end of
+              the range
+            </p>
             <TimeSeriesChart
               label={label}
               unit={unit}

@@ -18,8 +18,8 @@ interface IssuerStandingsProps {
   effective?: number | null;
   /** Called with the address of an issuer that is chosen. */
   select?: ((issuer: string) => void) | undefined;
-  /** Called with the address of an issuer whose badges are to be listed. */
-  open?: ((issuer: string, of: 'badges' | 'templates') => void) | undefined;
+  /** Called with the address of an issuer, and which of its numbers is to be opened. */
+  open?: ((issuer: string, number: 'issued' | 'kinds') => void) | undefined;
 }
 
 /** Who issued the most badges, and how concentrated the issuing is. */
@@ -69,10 +69,10 @@ export function IssuerStandings({ issuers, effective, select, open }: IssuerStan
                 <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
               </th>
               <td>
-                <Opener open={open && (() => open(issuer, 'badges'))}>{count(issued)}</Opener>
+                <Opener open={open && (() => open(issuer, 'issued'))}>{count(issued)}</Opener>
               </td>
               <td>
-                <Opener open={open && (() => open(issuer, 'templates'))}>{count(badges)}</Opener>
+                <Opener open={open && (() => open(issuer, 'kinds'))}>{count(badges)}</Opener>
               </td>
             </tr>
           ))}

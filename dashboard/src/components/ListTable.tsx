@@ -40,7 +40,7 @@ export function ListTable<Edge extends { node: { id: string } }>({
   const rest = data ? data.totalCount - data.edges.length : 0;
   return (
     <>
-      <div className="summary">
+      <div className="tally">
         <p role="status">
           {data && <Amount value={data.totalCount} format={(total) => counted(total, unit)} />}
         </p>

@@ -9,6 +9,7 @@ export const TRENDING = graphql(`
     badge {
       id
       name
+      category
     }
     last7Days
     previous23Days
@@ -22,8 +23,8 @@ interface TrendingBadgesProps {
   badges: readonly TrendingFragment[];
   /** Called with the id of a kind of badge that is chosen. */
   select?: ((id: string) => void) | undefined;
-  /** Called with the id of a kind of badge whose issues of the last 7 days are to be listed. */
-  open?: ((id: string) => void) | undefined;
+  /** Called with the id of a kind of badge, and of which days its issues are to be listed. */
+  open?: ((id: string, days: 'last7Days' | 'previous23Days') => void) | undefined;
 }
 
 /** The kinds of badges that are issued more often than before, and what says that it is no chance. */
@@ -79,9 +80,15 @@ export function TrendingBadges({ badges, select, open }: TrendingBadgesProps) {
                 )}
               </td>
               <td>
-                <Opener open={open && (() => open(each.badge.id))}>{count(each.last7Days)}</Opener>
+                <Opener open={open && (() => open(each.badge.id, 'last7Days'))}>
+                  {count(each.last7Days)}
+                </Opener>
               </td>
-              <td>{count(each.previous23Days)}</td>
+              <td>
+                <Opener open={open && (() => open(each.badge.id, 'previous23Days'))}>
+                  {count(each.previous23Days)}
+                </Opener>
+              </td>
               <td>{each.pValue === null ? '–' : chance(each.pValue)}</td>
             </tr>
           ))}

@@ -3,11 +3,11 @@ import type {
   Granularity,
   LifecycleState,
   PeopleInput,
-  Preset,
   RangeInput,
   RetentionMode,
+  Weekday,
 } from '../generated/graphql';
-import { clock, counted, days, inBucket, moment, principal } from './format';
+import { clock, counted, days, inBucket, moment, weekday as nameOfDay, principal } from './format';
 import type { List } from './list';
 import { FILTERS, type Filters, questionOf, rangeTitle, type View } from './view';
 
@@ -21,9 +21,9 @@ export function questionBehind(view: View, list: List) {
 }
 
 function rangeOf({ range, from, to }: List, shown: RangeInput): RangeInput | null {
-  if (from || to) return { between: { from: from ?? null, to: to ?? null } };
-  if (range === 'ever') return null;
-  return range ? { preset: range as Preset } : shown;
+  const between = { from: from ?? null, to: to ?? null };
+  if (from || to) return isDay(from ?? to) ? { dates: between } : { between };
+  return range ? null : shown;
 }
 
 function filtersOf(view: View, list: List): Filters {
@@ -112,9 +112,8 @@ export function scopeOf(view: View, list: List): string[] {
     start &&
       by &&
       `${group === 'cohort' ? 'joined ' : ''}${inBucket(start, by as Granularity, view.timezone)}`,
-    offset && by && `active ${counted(Number(offset), `${by.toLowerCase()}s`)} later`,
-    mode && mode !== 'BOUNDED' && `retention ${mode.toLowerCase()}`,
-    weekday && `on ${sentence(weekday)}s`,
+    offset && by && retained(Number(offset), by.toLowerCase(), mode),
+    weekday && `on ${nameOfDay(weekday as Weekday)}s`,
     hour && `from ${hour.padStart(2, '0')}:00 to ${hour.padStart(2, '0')}:59`,
     recipient && `of ${principal(recipient)}`,
     user && `of ${principal(user)}`,
@@ -123,11 +122,18 @@ export function scopeOf(view: View, list: List): string[] {
   return parts.filter((part) => typeof part === 'string').filter((part) => part !== '');
 }
 
+function retained(offset: number, unit: string, mode = 'BOUNDED'): string {
+  const later = `${counted(offset, `${unit}s`)} later`;
+  if (mode === 'STREAK') return `active in each ${unit} until ${later}`;
+  return mode === 'UNBOUNDED' ? `active ${later} or after that` : `active ${later}`;
+}
+
 // These are as they are now, or have a time of their own.
 const TIMELESS = ['holding', 'memberOf', 'cohort', 'lifecycle'];
 
 function when(view: View, { of, group, range, from, to }: List): string | null {
-  const { timezone } = view;
+  // A day is the same in all zones.
+  const timezone = isDay(from ?? to) ? 'UTC' : view.timezone;
   if (of === 'events' || (of === 'people' && (!group || TIMELESS.includes(group)))) return null;
   if (from && to) {
     return Date.parse(to) - Date.parse(from) < DAY_MS
@@ -136,11 +142,10 @@ function when(view: View, { of, group, range, from, to }: List): string | null {
   }
   if (from || to)
     return from ? `from ${moment(from, timezone)}` : `until ${moment(to ?? '', timezone)}`;
-  if (range) return range === 'ever' ? 'All time' : sentence(range);
+  if (range) return 'All time';
   return typeof view.range === 'string'
     ? rangeTitle(view)
     : `${view.range.from} – ${view.range.to}`;
 }
 
-const sentence = (name: string) =>
-  name.charAt(0) + name.slice(1).toLowerCase().replaceAll('_', ' ');
+const isDay = (text: string | undefined) => text?.length === 10;

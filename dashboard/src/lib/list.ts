@@ -5,9 +5,10 @@ export type ListName = (typeof LISTS)[number];
 const WORDS = [
   /** How it is sorted, as the API calls it. */
   'order',
-  /** `ever`, or a preset as the API calls it, instead of the page's range. */
+  /** `ever` instead of the page's range. */
   'range',
-  /** The instants from which and until which, instead of the page's range. */
+  // From when and until when, instead of the page's range: instants, or the first day and the first
+  // day after.
   'from',
   'to',
   /** `none`: the page's filters do not apply. */
@@ -41,16 +42,24 @@ type Word = (typeof WORDS)[number];
 export type List = { of: ListName } & Partial<Record<Word, string>>;
 
 const PREFIX = 'list.';
-const NUMBER = /^\d+$/;
-// What the service would not refuse by itself.
-const MEANT: Partial<Record<Word, RegExp>> = {
-  filters: /^none$/,
-  revoked: /^(yes|no)$/,
-  group: /^(joined|active|waiting|holding|memberOf|cohort|lifecycle)$/,
-  least: NUMBER,
-  most: NUMBER,
-  offset: NUMBER,
-  hour: NUMBER,
+const among = (pattern: RegExp) => (text: string) => pattern.test(text);
+const isNumber = among(/^\d+$/);
+const isTime = (text: string) => /^\d{4}-/.test(text) && !Number.isNaN(Date.parse(text));
+
+// What the service would not refuse by itself, and what the page says of a list.
+const MEANT: Partial<Record<Word, (text: string) => boolean>> = {
+  range: among(/^ever$/),
+  from: isTime,
+  to: isTime,
+  filters: among(/^none$/),
+  revoked: among(/^(yes|no)$/),
+  hour: isNumber,
+  group: among(/^(joined|active|waiting|holding|memberOf|cohort|lifecycle)$/),
+  least: isNumber,
+  most: isNumber,
+  by: among(/^(HOUR|DAY|WEEK|MONTH|QUARTER|YEAR)$/),
+  start: isTime,
+  offset: isNumber,
 };
 
 /** Reads the list from an address; what means nothing is handed to `complain`. */
@@ -68,7 +77,7 @@ export function readList(
   for (const [name, text] of parameters) {
     if (!name.startsWith(PREFIX)) continue;
     const word = name.slice(PREFIX.length) as Word;
-    if (WORDS.includes(word) && (MEANT[word]?.test(text) ?? true)) list[word] = text;
+    if (WORDS.includes(word) && (MEANT[word]?.(text) ?? true)) list[word] = text;
     else complain(`${name}=${text}`);
   }
   return list;

@@ -5,6 +5,8 @@ import { useQuery } from '../hooks/useQuery';
 import { questionOf, toggled } from '../lib/view';
 import type { PanelProps } from './index';
 
+const DAY_MS = 86_400_000;
+
 const QUERY = graphql(`
   query BadgesTrending($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
     distribution(range: $range, timezone: $timezone, where: $where) {
@@ -36,9 +38,19 @@ export function BadgesTrending({ view, change }: PanelProps) {
         <TrendingBadges
           badges={distribution?.trendingBadges ?? []}
           select={(id) => change({ filters: toggled(view.filters, 'badge', id) })}
-          open={(badge) => change({ list: { of: 'badges', badge, range: 'LAST_7_DAYS' } })}
+          open={(badge, days) => {
+            const [from, to] = days === 'last7Days' ? [6, -1] : [29, 6];
+            const between = { from: day(from, timezone), to: day(to, timezone) };
+            change({ list: { of: 'badges', badge, ...between } });
+          }}
         />
       )}
     </Panel>
   );
+}
+
+/** Returns the day that was so many days ago, as the address has it. */
+function day(ago: number, timeZone: string): string {
+  const today = new Intl.DateTimeFormat('sv', { timeZone }).format();
+  return new Date(Date.parse(today) - ago * DAY_MS).toISOString().slice(0, 10);
 }

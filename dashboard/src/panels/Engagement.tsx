@@ -31,7 +31,8 @@ const QUERY = graphql(`
 export function Engagement({ view, change }: PanelProps) {
   const { range, timezone, compareTo, where } = questionOf(view);
   const answer = useQuery(QUERY, { range, timezone, compareTo, where }, ['USERS']);
-  const lists: Partial<Record<MetricName, List>> = {
+  const lists: Partial<Record<MetricName | 'WAITING', List>> = {
+    WAITING: { of: 'people', group: 'waiting' },
     ACTIVE_USERS: { of: 'people', group: 'active' },
     // Who held a badge at another time, no list says.
     ...(reachesNow(view) && { ENGAGEMENT_RATE: { of: 'people', group: 'holding' } }),

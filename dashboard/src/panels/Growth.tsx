@@ -1,4 +1,4 @@
-import { GrowthMetrics, type GrowthName } from '../components/GrowthMetrics';
+import { GrowthMetrics, type GrowthName, type TotalName } from '../components/GrowthMetrics';
 import { Panel } from '../components/Panel';
 import { graphql } from '../generated';
 import type { GrowthQuery } from '../generated/graphql';
@@ -91,7 +91,9 @@ export function Growth({ view, change }: PanelProps) {
           asOf={users?.asOf}
           open={(name, bucket) => {
             const list = LISTS[name];
-            return list && (() => change({ list: { ...list, ...within(bucket) } }));
+            const to = points(users).at(-1)?.end;
+            const narrowed = name.startsWith('TOTAL') && to ? { to } : within(bucket);
+            return list && (() => change({ list: { ...list, ...narrowed } }));
           }}
         />
       )}
@@ -101,7 +103,10 @@ export function Growth({ view, change }: PanelProps) {
 
 const points = (trend: GrowthQuery['users']) => trend?.points ?? [];
 
-const LISTS: Partial<Record<GrowthName, List>> = {
+// Memberships have no list: they are members of this community or that.
+const LISTS: Partial<Record<GrowthName | TotalName, List>> = {
   NEW_USERS: { of: 'people', group: 'joined' },
   NEW_COMMUNITIES: { of: 'communities' },
+  TOTAL_USERS: { of: 'people', group: 'joined' },
+  TOTAL_COMMUNITIES: { of: 'communities' },
 };

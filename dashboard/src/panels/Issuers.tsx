@@ -34,7 +34,9 @@ export function Issuers({ view, change }: PanelProps) {
           issuers={distribution?.badgesByIssuer ?? []}
           effective={distribution?.effectiveIssuers ?? null}
           select={(key) => change({ filters: toggled(view.filters, 'issuer', key) })}
-          open={(issuer, of) => change({ list: { of, issuer } })}
+          open={(issuer, number) =>
+            change({ list: { of: number === 'kinds' ? 'templates' : 'badges', issuer } })
+          }
         />
       )}
     </Panel>

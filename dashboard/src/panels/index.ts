@@ -42,8 +42,8 @@ export const PANELS: readonly Place[] = [
   { id: 'levels', Panel: BadgesByLevel, columns: 4 },
   { id: 'top-badges', Panel: BadgesMost, columns: 8 },
   { id: 'most-by-category', Panel: BadgesMostByCategory, columns: 12 },
-  { id: 'trending', Panel: BadgesTrending, columns: 6 },
-  { id: 'communities', Panel: CommunitiesMostActive, columns: 6 },
+  { id: 'trending', Panel: BadgesTrending, columns: 12 },
+  { id: 'communities', Panel: CommunitiesMostActive, columns: 7 },
   { id: 'issuers', Panel: Issuers, columns: 5 },
-  { id: 'activity', Panel: LatestActivity, columns: 7 },
+  { id: 'activity', Panel: LatestActivity, columns: 12 },
 ];
