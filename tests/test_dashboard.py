@@ -81,8 +81,9 @@ def panel(page: Page, title: str) -> Locator:
 
 
 async def is_live(page: Page) -> None:
-    """Wait until the page says that it is live."""
+    """Wait until the page says that it is live, and each panel has had an answer."""
     await expect(page.locator(".connection .state")).to_have_text("Live")
+    await expect(page.locator(".skeleton")).to_have_count(0)
 
 
 def operations(visited: Visit) -> Counter[str]:
