@@ -310,6 +310,24 @@ async def test_the_address_says_what_is_shown(browser: Browser, service: Running
         await expect(heading).to_have_text("Last 90 days")
 
 
+async def test_a_slice_and_a_bar_filter_the_page(browser: Browser, service: Running) -> None:
+    async with visit(browser, service.base) as visited:
+        page, issued = visited.page, card(visited.page, "Badges issued")
+        chips = page.get_by_role("list", name="Filters").get_by_role("listitem")
+        # The last third of the ring, that is at ten o'clock.
+        ring = panel(page, "By category").locator(".ring svg")
+        await ring.click(position={"x": 22, "y": 48})
+        await expect(issued).to_have_text("3")
+        await expect(chips).to_have_text(["Remove the filter category recognition ✕"])
+        await chips.get_by_role("button").click()
+        await expect(issued).to_have_text("9")
+        # Over the bar lies its name's button.
+        builder = panel(page, "Top badges").locator("tbody tr", has_text="Builder")
+        await builder.locator(".bar").click(force=True)
+        await expect(issued).to_have_text("6")
+        await expect(page).to_have_url(f"{service.base}/?badge=1")
+
+
 async def test_an_address_that_means_nothing_shows_the_default_and_says_so(
     browser: Browser, service: Running
 ) -> None:
