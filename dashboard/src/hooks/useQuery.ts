@@ -7,7 +7,7 @@ import { useService } from './useService';
 const QUARTER_MS = 15 * 60_000;
 
 // However many commits arrive, a panel asks no more often than this.
-const PAUSE_MS = 500;
+const PAUSE_MS = 1_000;
 
 export interface Answer<Data> {
   /** The last answer; of other variables while `isFresh` is false. Undefined before the first. */
