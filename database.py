@@ -11,12 +11,17 @@ from settings import Settings
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, join: bool = False, meanwhile: Callable[[], None] | None = None
+    settings: Settings,
+    *,
+    join: bool = False,
+    rebuilding: bool = False,
+    meanwhile: Callable[[], None] | None = None,
 ) -> AsyncIterator[Database]:
     """Open the database at MONGODB_URL, or the embedded one. Raises `DatabaseError`.
 
-    With `join`, an embedded one that a running service has open is used beside it. `meanwhile` is
-    called while an embedded one starts, which takes a process of its own some tenths of a second.
+    With `join`, an embedded one that a running service has open is used beside it. For who is
+    `rebuilding`, figures that another version stored will do. `meanwhile` is called while an
+    embedded one starts, which takes a process of its own some tenths of a second.
     """
     async with AsyncExitStack() as stack:
         url = settings.mongodb_url
@@ -31,5 +36,5 @@ async def opened(
         database = await connect(url, settings.mongodb_database)
         stack.callback(database.client.close)
         with checking(database):
-            await prepare(database)
+            await prepare(database, rebuilding=rebuilding)
         yield database

@@ -16,7 +16,7 @@ from settings import Settings
 
 async def rebuild(settings: Settings) -> None:
     """Derive everything again from the log. Raises `DatabaseError` and `WorkFailed`."""
-    async with _service(settings) as service:
+    async with _service(settings, rebuilding=True) as service:
         with telling("rebuild", "log entries") as tell:
             limit = settings.backlog_batch_size
             position = await rebuilding.rebuild(service.database, limit, tell)
@@ -47,9 +47,9 @@ async def verify(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def _service(settings: Settings) -> AsyncIterator[Service]:
+async def _service(settings: Settings, *, rebuilding: bool = False) -> AsyncIterator[Service]:
     try:
-        async with opened(settings, join=True) as database:
+        async with opened(settings, join=True, rebuilding=rebuilding) as database:
             service = Service(settings, database, access(settings, None))
             try:
                 yield service

@@ -100,6 +100,8 @@ class Head(Document):
     """The last log entry that is contained."""
     generation: int = 1
     """Which set of projected collections answers; see `documents.projection`."""
+    layout: int = 0
+    """How those are laid out, as `documents.projection.LAYOUT`."""
     committed: int | None = None
     """When the last batch was committed, in milliseconds since 1970, UTC."""
     users: int = 0

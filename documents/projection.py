@@ -10,6 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.cells import DayCell, MonthCell, TotalCell
+from documents.connection import DatabaseError
 from documents.log import Commit, Head, Import, LogEntry
 from documents.records import (
     BlockRecord,
@@ -25,6 +26,14 @@ Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 NAMESPACE_EXISTS = 48
+
+LAYOUT = 1
+"""How what is projected is laid out; raise it with any change of that, or of what is counted."""
+
+
+class OtherLayout(DatabaseError):
+    """What is projected was laid out by another version."""
+
 
 KEPT: tuple[type[Document], ...] = (
     LogEntry,
@@ -85,20 +94,30 @@ class Projection:
             await self._collection(model).drop()
 
 
-async def prepare(database: Database) -> Head:
-    """Bind the documents to the database, create what is missing, and return the head."""
+async def prepare(database: Database, *, rebuilding: bool = False) -> Head:
+    """Bind the documents to the database, create what is missing, and return the head.
+
+    Raises `OtherLayout`, except for who is going to derive everything again.
+    """
     await init_beanie(database=database, document_models=list(KEPT))
     for model in KEPT:
         await _create(database, model.Settings.name)
     head = await Head.get("head")
     if head is None:
-        head = Head()
+        head = Head(layout=LAYOUT)
         await database[Head.Settings.name].update_one(
             {"_id": head.id}, {"$setOnInsert": head.model_dump(exclude={"id"})}, upsert=True
         )
         head = await Head.get("head")
     assert head is not None  # noqa: S101  # just written; nothing deletes it
-    await Projection(database, head.generation).create()
+    if head.layout == LAYOUT:
+        await Projection(database, head.generation).create()
+    elif not rebuilding:
+        raise OtherLayout(
+            f"The figures in the database {database.name} were stored by another version of this "
+            "service: stop what serves it, run `passportx rebuild` with the same settings, which "
+            "derives them again from the log, and start again."
+        )
     await _drop_stale(database)
     return head
 

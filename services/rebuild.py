@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from documents.log import Commit, Head
-from documents.projection import Database, Projection
+from documents.projection import LAYOUT, Database, Projection
 from services.analytics import milliseconds
 from services.catalogue import FAMILIES
 from services.ledger import REBUILT, Ledger
@@ -29,7 +29,7 @@ async def rebuild(database: Database, limit: int, tell: Callable[[int, int], Non
     heads = database[Head.Settings.name]
     current = Head.model_validate(await heads.find_one({"_id": "head"}))
     generation = current.generation + 1
-    fresh = Head(id=REBUILT, generation=generation)
+    fresh = Head(id=REBUILT, generation=generation, layout=LAYOUT)
     # First, for a process that starts drops the generations that no head names.
     await heads.replace_one(
         {"_id": REBUILT}, {"_id": REBUILT, **fresh.model_dump(exclude={"id"})}, upsert=True

@@ -197,3 +197,19 @@ async def test_a_difference_is_printed_and_the_exit_code_is_1(
     assert "`passportx rebuild` derives them again" in complained[-1]
     assert (await run("rebuild", *where))[0] == 0
     assert (await run("verify", *where))[0] == 0
+
+
+async def test_figures_of_another_version_stop_the_start_and_a_rebuild_mends_them(
+    recorded: Path, database: Database, mongo_url: str
+) -> None:
+    where = ("--mongodb-url", mongo_url, "--mongodb-database", database.name)
+    assert (await run("import", *where, str(recorded)))[0] == 0
+    # What an earlier version left: another index under the same name, and no word of a layout.
+    await database["user_chunks_1"].drop_index("since")
+    await database["user_chunks_1"].create_index("held", name="since")
+    await database["head"].update_one({"_id": "head"}, {"$unset": {"layout": 1}})
+    code, _, complained = await run("serve", "--port", "0", *where)
+    assert code == 1
+    assert "run `passportx rebuild` with the same settings" in complained[-1]
+    assert (await run("rebuild", *where))[0] == 0
+    assert (await run("verify", *where))[0] == 0
