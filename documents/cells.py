@@ -9,9 +9,9 @@ keys has the key `-`. Three resolutions make any range in any time zone a sum of
 | `months`   | ... and a UTC month      | count by UTC day (0 to 30)          | month   |
 | `days`     | ... and a UTC day        | count by quarter hour (0 to 95)     | day     |
 
-`users` are Roaring bitmaps of user ordinals; a day has one for each quarter hour as well
-(`slots`). Every zone's offset since 2021 is a multiple of a quarter hour, which is why a range
-that begins at any zone's midnight is exact.
+`parts` are numbers of four bytes. `users` are Roaring bitmaps of user ordinals; a day has one for
+each quarter hour as well (`slots`). Every zone's offset since 2021 is a multiple of a quarter hour,
+which is why a range that begins at any zone's midnight is exact.
 
 Only series without keys have days. With keys there would be as many days as events; what a range
 holds of a keyed series beside whole UTC days is read from the fact table, see `documents.tables`.
@@ -39,7 +39,16 @@ class TotalCell(Document):
 
         name = "totals"
         indexes: ClassVar = [
-            IndexModel([("series", ASCENDING), ("n", DESCENDING), ("rank", ASCENDING)], name="top"),
+            # It covers breakdowns, so that the bitmaps of users beside the counts are not read.
+            IndexModel(
+                [
+                    ("series", ASCENDING),
+                    ("n", DESCENDING),
+                    ("rank", ASCENDING),
+                    ("key", ASCENDING),
+                ],
+                name="counts",
+            ),
         ]
 
 
@@ -52,7 +61,7 @@ class MonthCell(Document):
     period: int
     """Year * 12 + month - 1."""
     n: int
-    parts: dict[str, int]
+    parts: bytes
     users: bytes | None = None
 
     class Settings:
@@ -73,7 +82,7 @@ class DayCell(Document):
     period: int
     """Days since 1970."""
     n: int
-    parts: dict[str, int]
+    parts: bytes
     users: bytes | None = None
     slots: dict[str, bytes] | None = None
 

@@ -7,7 +7,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from services.catalogue import points
-from services.cells import NO_KEY, cell_id
+from services.cells import NO_KEY, cell_id, part_counts
 from services.engagement import steps, turns
 from services.facts import BadgeFacts, CommunityFacts, Facts, MembershipFacts, UserFacts
 from services.reading import Reading
@@ -23,7 +23,8 @@ async def stored(reading: Reading) -> dict[str, Cell]:
     levels = reading.projection.totals, reading.projection.months, reading.projection.days
     for level in levels:
         for row in await reading.find(level, {"n": {"$ne": 0}}):
-            parts = {part: n for part, n in row.get("parts", {}).items() if n}
+            told = part_counts(row) if "parts" in row else ()
+            parts = {str(part): n for part, n in enumerate(told) if n}
             users = len(BitMap.deserialize(row["users"])) if row.get("users") else 0
             found[row["_id"]] = {"n": row["n"], "parts": parts, "distinct": users}
     return found

@@ -4,7 +4,8 @@ Only the holder of the next position writes, so cells are read once, kept in mem
 as absolute values: writing them twice does no harm.
 """
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
@@ -19,12 +20,19 @@ Operation = InsertOne[dict[str, Any]] | UpdateOne | ReplaceOne[dict[str, Any]] |
 NO_KEY = "-"
 """The key of a series that has no keys, and of what the events do not say."""
 
+DAYS_A_MONTH = 31
+_COUNT, _COUNT_BYTES = "i", 4
 _Identity = tuple[str, str, int | None]
 
 
 def cell_id(series: str, key: str, period: int | None) -> str:
     """Return the `_id` of a cell; `period` is None for the total."""
     return f"{series}|{key}" if period is None else f"{series}|{key}|{period}"
+
+
+def part_counts(cell: Mapping[str, Any]) -> memoryview:
+    """Return the counts of the days of a stored month, or of the quarter hours of a day."""
+    return memoryview(cell["parts"]).cast(_COUNT)
 
 
 def rank(key: str) -> str:
@@ -37,10 +45,10 @@ class _Cell:
 
     __slots__ = ("changed", "fresh", "identity", "moved", "n", "parts", "slots", "users")
 
-    def __init__(self, identity: _Identity) -> None:
+    def __init__(self, identity: _Identity, parts: int) -> None:
         self.identity = identity
         self.n = 0
-        self.parts: dict[int, int] = {}
+        self.parts = array(_COUNT, bytes(_COUNT_BYTES * parts))
         self.users: BitMap | None = None
         self.slots: dict[int, BitMap] = {}
         self.fresh = True
@@ -52,7 +60,8 @@ class _Cell:
     def load(self, document: dict[str, Any]) -> None:
         self.fresh = False
         self.n = document["n"]
-        self.parts = {int(part): n for part, n in document.get("parts", {}).items()}
+        if "parts" in document:
+            self.parts = array(_COUNT, document["parts"])
         if "users" in document:
             self.users = BitMap.deserialize(document["users"])
         slots = document.get("slots", {})
@@ -63,8 +72,8 @@ class _Cell:
         self.n += n
         self.moved = True
         if part is not None:
-            self.parts[part] = self.parts.get(part, 0) + n
-            self.changed.add(f"parts.{part}")
+            self.parts[part] += n
+            self.changed.add("parts")
         if ordinals:
             if self.users is None:
                 self.users = BitMap()
@@ -98,18 +107,18 @@ class _Cell:
             document["rank"] = rank(key)
         else:
             document["period"] = period
-            document["parts"] = {str(part): n for part, n in self.parts.items()}
+            document["parts"] = self.parts.tobytes()
         if self.users is not None:
             document["users"] = self.users.serialize()
         if self.slots:
             document["slots"] = {str(s): users.serialize() for s, users in self.slots.items()}
         return InsertOne(document)
 
-    def _stored(self, field: str) -> int | bytes:
-        kind, _, part = field.partition(".")
+    def _stored(self, field: str) -> bytes:
+        kind, _, slot = field.partition(".")
         if kind == "parts":
-            return self.parts[int(part)]
-        users = self.users if kind == "users" else self.slots[int(part)]
+            return self.parts.tobytes()
+        users = self.users if kind == "users" else self.slots[int(slot)]
         assert users is not None  # noqa: S101  # a field is changed only after it was set
         return users.serialize()
 
@@ -117,15 +126,17 @@ class _Cell:
 class _Level:
     """The cells of one resolution, kept in memory while they are in use."""
 
-    def __init__(self, collection: Collection, keep: int) -> None:
+    def __init__(self, collection: Collection, keep: int, parts: int = 0) -> None:
+        """`keep` is how many stay in memory, `parts` how many parts each has."""
         self.collection = collection
+        self._parts = parts
         self.cells: dict[_Identity, _Cell] = {}
         self._keep = keep
 
     async def load(self, identities: Iterable[_Identity]) -> None:
         missing = [identity for identity in identities if identity not in self.cells]
         for identity in missing:
-            self.cells[identity] = _Cell(identity)
+            self.cells[identity] = _Cell(identity, self._parts)
         names = {cell_id(*identity): identity for identity in missing}
         if names:
             async for document in self.collection.find({"_id": {"$in": list(names)}}):
@@ -159,8 +170,8 @@ class Counters:
 
     def __init__(self, projection: Projection) -> None:
         self._totals = _Level(projection.totals, keep=5_000)
-        self._months = _Level(projection.months, keep=1_500)
-        self._days = _Level(projection.days, keep=60)
+        self._months = _Level(projection.months, keep=1_500, parts=DAYS_A_MONTH)
+        self._days = _Level(projection.days, keep=60, parts=ATOMS_A_DAY)
         self._ever: dict[tuple[str, str], _Sum] = {}
         self._by_day: dict[tuple[str, str, int], _Sum] = {}
         self._by_atom: dict[tuple[str, int], _Sum] = {}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from services.cells import NO_KEY
+from services.cells import NO_KEY, part_counts
 from services.columns import within
 from services.figures import HELD_BINS, bitmap, by_key, ranked
 from services.reading import Cell, Range, Reading
@@ -59,7 +59,7 @@ class CounterFigures:
         reading, series = self._reading, f"issued.{dimension}"
         if range_ is None:
             found = await reading.find(
-                reading.projection.totals, {"series": series}, {"key": 1, "n": 1}
+                reading.projection.totals, {"series": series}, {"_id": 0, "key": 1, "n": 1}
             )
             return {cell["key"]: cell["n"] for cell in found if cell["n"]}
         parts = reading.cover(*range_)
@@ -90,7 +90,7 @@ class CounterFigures:
         found = await self._reading.find(
             self._reading.projection.totals,
             query,
-            {"key": 1, "n": 1},
+            {"_id": 0, "key": 1, "n": 1},
             sort=(("n", -1), ("rank", 1)),
             limit=first,
         )
@@ -175,9 +175,9 @@ def _of_month(cell: Cell, month: int, parts: Cover) -> int:
     """Return what a month's cell has in the whole days and months of a cover."""
     if month in parts.months:
         return int(cell["n"])
-    by_day = cell["parts"]
+    by_day = part_counts(cell)
     places = (month_of_day(day) for day in parts.days)
-    return sum(by_day.get(str(place), 0) for within, place in places if within == month)
+    return sum(by_day[place] for within, place in places if within == month)
 
 
 def _edges(parts: Cover) -> list[Range]:

@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from documents.log import Head
 from documents.projection import Collection, Database, Projection
-from services.cells import NO_KEY, cell_id
+from services.cells import NO_KEY, cell_id, part_counts
 from services.columns import Chunks, Columns
 from services.window import (
     ATOMS_A_DAY,
@@ -171,9 +171,9 @@ class Reading:
         The series is one without keys.
         """
         found = await self._by_period(self._counted[self.projection.days], series, set(days))
-        atoms = [day * ATOMS_A_DAY + int(slot) for day in found for slot in found[day]["parts"]]
-        counts = [n for cell in found.values() for n in cell["parts"].values()]
-        return np.array(atoms, np.int64), np.array(counts, np.int64)
+        atoms = np.add.outer(np.array(list(found), np.int64) * ATOMS_A_DAY, np.arange(ATOMS_A_DAY))
+        counted = [np.frombuffer(part_counts(cell), np.int32) for cell in found.values()]
+        return atoms.ravel(), np.concatenate([np.zeros(0, np.int64), *counted])
 
     async def months(
         self, series: str, keys: Sequence[str], months: Iterable[int]
@@ -367,10 +367,9 @@ def _users(cell: Cell | None) -> BitMap:
 
 
 def _slots(cell: Cell, low: int, high: int) -> int:
-    parts: dict[str, int] = cell["parts"]
     if (low, high) == (0, ATOMS_A_DAY):
         return int(cell["n"])
-    return sum(parts.get(str(slot), 0) for slot in range(low, high))
+    return sum(part_counts(cell)[low:high])
 
 
 def _sum(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> int:
@@ -378,7 +377,7 @@ def _sum(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> int:
     for day in parts.days:
         month, place = month_of_day(day)
         if month in months:
-            counted += months[month]["parts"].get(str(place), 0)
+            counted += part_counts(months[month])[place]
     return counted + sum(
         _slots(days[day], low, high) for day, low, high in parts.atoms if day in days
     )

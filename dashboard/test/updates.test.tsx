@@ -16,14 +16,17 @@ function Watcher(): ReactNode {
 
 beforeEach(async () => {
   const root = createRoot(document.createElement('div'));
+  const service = connect();
   root.render(
-    <ServiceContext value={connect()}>
+    <ServiceContext value={service}>
       <Watcher />
       <Watcher />
     </ServiceContext>,
   );
   unmount = () => root.unmount();
-  await expect.poll(() => seen?.isConnected).toBe(true);
+  // What is seen may still be what the test before saw.
+  const isOurs = () => seen?.subscribeToEvent === service.updates.listen;
+  await expect.poll(() => isOurs() && seen.isConnected).toBe(true);
 });
 
 afterEach(() => unmount());
