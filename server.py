@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LIBC = ctypes.CDLL(None)
-TRIM_TICKS = 600
+TRIM_TICKS = 100
 """After how many tenths of a second memory that is free goes back to the system."""
 _MALLOC = {_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: 128 * 1024, _M_TRIM_THRESHOLD: 128 * 1024}
 TOKEN_FILE = "ingest-token"  # noqa: S105  # the name of a file

@@ -21,7 +21,6 @@ NO_KEY = "-"
 """The key of a series that has no keys, and of what the events do not say."""
 
 DAYS_A_MONTH = 31
-_COUNT, _COUNT_BYTES = "i", 4
 _Identity = tuple[str, str, int | None]
 
 
@@ -30,9 +29,9 @@ def cell_id(series: str, key: str, period: int | None) -> str:
     return f"{series}|{key}" if period is None else f"{series}|{key}|{period}"
 
 
-def part_counts(cell: Mapping[str, Any]) -> memoryview:
+def part_counts(cell: Mapping[str, Any]) -> "memoryview[int]":
     """Return the counts of the days of a stored month, or of the quarter hours of a day."""
-    return memoryview(cell["parts"]).cast(_COUNT)
+    return memoryview(cell["parts"]).cast("i")
 
 
 def rank(key: str) -> str:
@@ -48,7 +47,7 @@ class _Cell:
     def __init__(self, identity: _Identity, parts: int) -> None:
         self.identity = identity
         self.n = 0
-        self.parts = array(_COUNT, bytes(_COUNT_BYTES * parts))
+        self.parts = array("i", bytes(4 * parts))
         self.users: BitMap | None = None
         self.slots: dict[int, BitMap] = {}
         self.fresh = True
@@ -61,7 +60,7 @@ class _Cell:
         self.fresh = False
         self.n = document["n"]
         if "parts" in document:
-            self.parts = array(_COUNT, document["parts"])
+            self.parts = array("i", document["parts"])
         if "users" in document:
             self.users = BitMap.deserialize(document["users"])
         slots = document.get("slots", {})

@@ -34,7 +34,7 @@ SNAPSHOT_SECONDS = 60.0
 """How long a snapshot is used; the server keeps snapshots for 300 s."""
 LINGER_SECONDS = 30.0
 """How long a snapshot that has been replaced stays open for those who still use it."""
-FINISH_SECONDS = 1.0
+FINISH_SECONDS = 0.25
 """How long one that has been replaced keeps what it has read, for those who are at work there."""
 KEPT_READS = 100
 """How many larger reads a reading keeps."""
