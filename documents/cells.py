@@ -7,11 +7,12 @@ keys has the key `-`. Three resolutions make any range in any time zone a sum of
 |------------|--------------------------|-------------------------------------|---------|
 | `totals`   | a series and a key       | none                                | ever    |
 | `months`   | ... and a UTC month      | count by UTC day (0 to 30)          | month   |
-| `days`     | ... and a UTC day        | count by quarter hour (0 to 95)     | day     |
+| `days`     | ... and a UTC day        | count by quarter hour (0 to 95)     | apart   |
 
-`parts` are numbers of four bytes. `users` are Roaring bitmaps of user ordinals; a day has one for
-each quarter hour as well (`slots`). Every zone's offset since 2021 is a multiple of a quarter hour,
-which is why a range that begins at any zone's midnight is exact.
+`parts` are numbers of four bytes. `users` are Roaring bitmaps of user ordinals. Those of a day are
+documents of their own (`day_users`), with one for each quarter hour as well (`slots`): they are a
+hundred times as large as its counts, which are read much more often. Every zone's offset since 2021
+is a multiple of a quarter hour, which is why a range that begins at any zone's midnight is exact.
 
 Only series without keys have days. With keys there would be as many days as events; what a range
 holds of a keyed series beside whole UTC days is read from the fact table, see `documents.tables`.
@@ -83,8 +84,6 @@ class DayCell(Document):
     """Days since 1970."""
     n: int
     parts: bytes
-    users: bytes | None = None
-    slots: dict[str, bytes] | None = None
 
     class Settings:
         """Collection and indexes."""
@@ -93,3 +92,23 @@ class DayCell(Document):
         indexes: ClassVar = [
             IndexModel([("series", ASCENDING), ("period", ASCENDING)], name="series_period"),
         ]
+
+
+class DayUsers(Document):
+    """The distinct users of a series on a UTC day. `_id` is `series|key|period`."""
+
+    id: str  # type: ignore[assignment]  # Beanie: any type
+    series: str
+    key: str
+    period: int
+    """Days since 1970."""
+    n: int
+    """The count, as in `DayCell`."""
+    users: bytes
+    slots: dict[str, bytes]
+    """The users of each quarter hour."""
+
+    class Settings:
+        """Collection; `_id` is the only index needed."""
+
+        name = "day_users"

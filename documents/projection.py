@@ -9,7 +9,7 @@ from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from documents.cells import DayCell, MonthCell, TotalCell
+from documents.cells import DayCell, DayUsers, MonthCell, TotalCell
 from documents.connection import DatabaseError
 from documents.log import Commit, Head, Import, LogEntry
 from documents.records import (
@@ -52,6 +52,7 @@ PROJECTED: tuple[type[Document], ...] = (
     TotalCell,
     MonthCell,
     DayCell,
+    DayUsers,
     FactChunk,
     UserChunk,
     CodeRecord,
@@ -72,6 +73,7 @@ class Projection:
         self.totals = self._collection(TotalCell)
         self.months = self._collection(MonthCell)
         self.days = self._collection(DayCell)
+        self.day_users = self._collection(DayUsers)
         self.fact_chunks = self._collection(FactChunk)
         self.user_chunks = self._collection(UserChunk)
         self.codes = self._collection(CodeRecord)

@@ -19,7 +19,7 @@ Cell = dict[str, Any]
 
 async def stored(reading: Reading) -> dict[str, Cell]:
     """Return every counter that is not empty, by its `_id`: how many, where, of how many users."""
-    found = {}
+    found: dict[str, Cell] = {}
     levels = reading.projection.totals, reading.projection.months, reading.projection.days
     for level in levels:
         for row in await reading.find(level, {"n": {"$ne": 0}}):
@@ -27,6 +27,9 @@ async def stored(reading: Reading) -> dict[str, Cell]:
             parts = {str(part): n for part, n in enumerate(told) if n}
             users = len(BitMap.deserialize(row["users"])) if row.get("users") else 0
             found[row["_id"]] = {"n": row["n"], "parts": parts, "distinct": users}
+    for row in await reading.find(reading.projection.day_users, {"n": {"$ne": 0}}):
+        cell = found.setdefault(row["_id"], {"parts": {}})
+        cell |= {"n": row["n"], "distinct": len(BitMap.deserialize(row["users"]))}
     return found
 
 

@@ -106,6 +106,7 @@ class _Cell:
             document["rank"] = rank(key)
         else:
             document["period"] = period
+        if self.parts:
             document["parts"] = self.parts.tobytes()
         if self.users is not None:
             document["users"] = self.users.serialize()
@@ -171,6 +172,8 @@ class Counters:
         self._totals = _Level(projection.totals, keep=5_000)
         self._months = _Level(projection.months, keep=1_500, parts=DAYS_A_MONTH)
         self._days = _Level(projection.days, keep=60, parts=ATOMS_A_DAY)
+        self._day_users = _Level(projection.day_users, keep=60)
+        self._levels = self._totals, self._months, self._days, self._day_users
         self._ever: dict[tuple[str, str], _Sum] = {}
         self._by_day: dict[tuple[str, str, int], _Sum] = {}
         self._by_atom: dict[tuple[str, int], _Sum] = {}
@@ -216,10 +219,12 @@ class Counters:
             month, part = days[day]
             totals[series, NO_KEY, None].add(found.n, found.ordinals)
             months[series, NO_KEY, month].add(found.n, found.ordinals, part)
-            cell = by_day[series, NO_KEY, day]
-            cell.add(found.n, found.ordinals, slot)
+            by_day[series, NO_KEY, day].add(found.n, [], slot)
+            users = self._day_users.cells[series, NO_KEY, day]
             if found.ordinals:
-                cell.add_to_slot(slot, found.ordinals)
+                users.add_to_slot(slot, found.ordinals)
+            if users.slots:
+                users.add(found.n, found.ordinals)
         self._ever, self._by_day, self._by_atom = {}, {}, {}
 
     def retract(
@@ -240,7 +245,7 @@ class Counters:
             month.discard(ordinal)
         if key is not None:
             return
-        day = self._days.cells[series, NO_KEY, day_index(at)]
+        day = self._day_users.cells[series, NO_KEY, day_index(at)]
         if all(day_index(each) != day_index(at) for each in remaining):
             day.discard(ordinal)
         if all(each // ATOM_MS != at // ATOM_MS for each in remaining):
@@ -248,12 +253,11 @@ class Counters:
 
     def operations(self) -> list[tuple[Collection, list[Operation]]]:
         """Return the writes that bring the stored counters to those in memory."""
-        levels = (self._totals, self._months, self._days)
-        return [(level.collection, list(level.operations())) for level in levels]
+        return [(level.collection, list(level.operations())) for level in self._levels]
 
     def settle(self) -> None:
         """Take what `operations` returned as stored."""
-        for level in (self._totals, self._months, self._days):
+        for level in self._levels:
             level.settle()
 
     async def _load(self, days: dict[int, tuple[int, int]]) -> None:
@@ -267,3 +271,4 @@ class Counters:
         await self._totals.load(totals)
         await self._months.load(months)
         await self._days.load({(series, NO_KEY, day) for series, day in plain})
+        await self._day_users.load({(series, NO_KEY, day) for series, day in plain})

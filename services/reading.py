@@ -113,7 +113,7 @@ class Reading:
         }
         self._distinct = {
             level: self._cells(level, ("users", "slots"))
-            for level in (projection.totals, projection.months, projection.days)
+            for level in (projection.totals, projection.months, projection.day_users)
         }
         self.columns = Columns(
             self.find, chunks, projection.fact_chunks, projection.user_chunks, head
@@ -160,7 +160,7 @@ class Reading:
         days = {day for parts in covers for day in parts.days}
         days |= {day for parts in covers for day, _, _ in parts.atoms}
         by_month = await self._by_period(self._distinct[self.projection.months], series, months)
-        by_day = await self._by_period(self._distinct[self.projection.days], series, days)
+        by_day = await self._by_period(self._distinct[self.projection.day_users], series, days)
         return [_union(by_month, by_day, parts) for parts in covers]
 
     async def quarter_hours(
