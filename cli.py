@@ -141,7 +141,7 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
 )
 def import_(files: tuple[str, ...], **flags: Any) -> None:
-    """Take recorded deliveries and events into the database, and count them.
+    """Take recorded deliveries and events, and count them.
 
     Each FILE, or standard input for -, has one JSON document a line: a Chainhook delivery of either
     generation, as it was posted to the webhook, or an event as `mutation ingestEvents` takes it.
@@ -186,7 +186,7 @@ def rebuild(**flags: Any) -> None:
 @cli.command()
 @with_settings_of_the_log
 def verify(**flags: Any) -> None:
-    """Recount every figure from the log by brute force, and print what differs.
+    """Recount every figure by brute force, and print what differs.
 
     A service may be running on the same database. The exit code is 1 if anything differs.
     """

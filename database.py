@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from documents.connection import checking, connect
 from documents.embedded import DataDirectoryInUse, EmbeddedMongo, running_url
-from documents.projection import Database, prepare
+from documents.projection import Database, claim, prepare
 from settings import Settings
 
 
@@ -37,4 +37,5 @@ async def opened(
         stack.callback(database.client.close)
         with checking(database):
             await prepare(database, rebuilding=rebuilding)
+            await claim(database, settings.network)
         yield database

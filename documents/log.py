@@ -100,6 +100,8 @@ class Head(Document):
     """The last log entry that is contained."""
     generation: int = 1
     """Which set of projected collections answers; see `documents.projection`."""
+    network: str | None = None
+    """The Stacks network whose events these are; None as long as none has been claimed."""
     layout: int = 0
     """How those are laid out, as `documents.projection.LAYOUT`."""
     committed: int | None = None

@@ -35,6 +35,10 @@ class OtherLayout(DatabaseError):
     """What is projected was laid out by another version."""
 
 
+class OtherNetwork(DatabaseError):
+    """The database holds events of another network than is served."""
+
+
 KEPT: tuple[type[Document], ...] = (
     LogEntry,
     Commit,
@@ -122,6 +126,24 @@ async def prepare(database: Database, *, rebuilding: bool = False) -> Head:
         )
     await _drop_stale(database)
     return head
+
+
+async def claim(database: Database, network: str) -> None:
+    """See that the database holds events of a network only, or nothing yet.
+
+    Raises `OtherNetwork`.
+    """
+    heads = database[Head.Settings.name]
+    if await database[LogEntry.Settings.name].find_one({}, {"_id": 1}) is None:
+        await heads.update_one({"_id": "head"}, {"$set": {"network": network}})
+    await heads.update_one({"_id": "head", "network": None}, {"$set": {"network": network}})
+    head = await heads.find_one({"_id": "head"}, {"network": 1})
+    if head is not None and head["network"] != network:
+        raise OtherNetwork(
+            f"STACKS_NETWORK is {network}, but the database {database.name} holds events of "
+            f"{head['network']}: choose that network, or another database with MONGODB_DATABASE "
+            "or --data-dir."
+        )
 
 
 async def _drop_stale(database: Database) -> None:

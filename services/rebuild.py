@@ -67,6 +67,7 @@ async def _take_over(database: Database) -> int:
             raise _Behind
         position, now = old.position + 1, milliseconds()
         moved = new.model_dump(exclude={"id"}) | {"position": position, "committed": now}
+        moved["network"] = old.network
         await heads.replace_one({"_id": "head"}, {"_id": "head", **moved}, session=session)
         await heads.delete_one({"_id": REBUILT}, session=session)
         commit = {

@@ -18,6 +18,7 @@ from services.ledger import REBUILT
 from services.rebuild import rebuild
 from services.verify import verify
 from services.window import DAY_MS
+from tests.chainhook_payloads import DEPLOYER
 from tests.histories import NOW, SCALE, History
 from tests.processes import Passportx, run
 from tests.services import Services
@@ -217,3 +218,25 @@ async def test_figures_of_another_version_stop_the_start_and_a_rebuild_mends_the
     assert "run `passportx rebuild` with the same settings" in complained[-1]
     assert (await run("rebuild", *where))[0] == 0
     assert (await run("verify", *where))[0] == 0
+
+
+async def test_a_database_of_another_network_is_not_served(
+    recorded: Path, database: Database, mongo_url: str
+) -> None:
+    where = ("--mongodb-url", mongo_url, "--mongodb-database", database.name)
+    other = ("--network", "testnet", "--deployer", DEPLOYER)
+    # As long as it is empty it may become either's.
+    assert (await run("verify", *where, *other))[0] == 0
+    assert (await run("import", *where, str(recorded)))[0] == 0
+    assert (await run("rebuild", *where))[0] == 0
+    code, _, complained = await run("serve", "--port", "0", *where, *other)
+    assert code == 1
+    assert complained[-1].startswith("STACKS_NETWORK is testnet, but the database")
+
+
+async def test_a_directory_without_a_database_is_not_verified(tmp_path: Path) -> None:
+    for command in ("verify", "rebuild"):
+        code, _, complained = await run(command, "--data-dir", str(tmp_path / "mistyped"))
+        assert code == 1
+        assert "There is no database in PASSPORTX_DATA_DIR" in complained[-1]
+    assert not (tmp_path / "mistyped").exists()
