@@ -109,7 +109,8 @@ function summary(
   const values = points.map((point) => point.value ?? 0);
   const most = Math.max(...values);
   if (most <= 0) return `No ${unit} in this range.`;
-  const top = `the peak is ${names[values.indexOf(most)]} with ${count(most)}`;
+  const when = names[values.indexOf(most)]?.replace(/^week/, 'the week');
+  const top = `the peak is ${when} with ${count(most)}`;
   if (!isSum) return `${counted(values.at(-1) ?? 0, unit)} at the end; ${top}.`;
   const sum = values.reduce((total, value) => total + value, 0);
   return `${counted(sum, unit)} in all; ${top}.`;
