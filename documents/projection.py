@@ -134,16 +134,18 @@ async def claim(database: Database, network: str) -> None:
     Raises `OtherNetwork`.
     """
     heads = database[Head.Settings.name]
-    if await database[LogEntry.Settings.name].find_one({}, {"_id": 1}) is None:
-        await heads.update_one({"_id": "head"}, {"$set": {"network": network}})
-    await heads.update_one({"_id": "head", "network": None}, {"$set": {"network": network}})
-    head = await heads.find_one({"_id": "head"}, {"network": 1})
-    if head is not None and head["network"] != network:
+    head = await Head.get("head")
+    assert head is not None  # noqa: S101  # `prepare` wrote it
+    if head.network == network:
+        return
+    log = database[LogEntry.Settings.name]
+    if head.network is not None and await log.find_one({}, {"_id": 1}) is not None:
         raise OtherNetwork(
             f"STACKS_NETWORK is {network}, but the database {database.name} holds events of "
-            f"{head['network']}: choose that network, or another database with MONGODB_DATABASE "
-            "or --data-dir."
+            f"{head.network}: choose that network, or another database with MONGODB_DATABASE or "
+            "--data-dir."
         )
+    await heads.update_one({"_id": "head"}, {"$set": {"network": network}})
 
 
 async def _drop_stale(database: Database) -> None:

@@ -270,5 +270,6 @@ class Counters:
         months |= {(series, NO_KEY, days[day][0]) for series, day in plain}
         await self._totals.load(totals)
         await self._months.load(months)
-        await self._days.load({(series, NO_KEY, day) for series, day in plain})
-        await self._day_users.load({(series, NO_KEY, day) for series, day in plain})
+        by_day: set[_Identity] = {(series, NO_KEY, day) for series, day in plain}
+        await self._days.load(by_day)
+        await self._day_users.load(by_day)

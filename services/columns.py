@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from documents.log import Head
 from documents.projection import Collection
-from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows
+from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows, only
 
 KEPT_BYTES = 32 * 1024 * 1024
 """How much of a table stays in memory: the rows of 800,000 badges, and of 900,000 users."""
@@ -167,14 +167,6 @@ def _together(chunks: Sequence[tuple[int, Rows]]) -> FactRows:
     rows = np.frombuffer(b"".join(chunk.data for _, chunk in chunks), FACT)
     firsts = np.array([number for number, _ in chunks], np.int64) * FACTS_A_CHUNK
     return FactRows(rows, np.add.outer(firsts, np.arange(FACTS_A_CHUNK)).ravel())
-
-
-def only(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
-    """Return the rows for which `wanted` is true.
-
-    `rows[wanted]` copies each column of each row by itself, and takes eighty times as long.
-    """
-    return rows.take(np.flatnonzero(wanted))
 
 
 def within(instants: NDArray[np.int64], start: int, end: int) -> NDArray[np.bool_]:

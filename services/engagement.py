@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.tables import NEVER, Rows
+from services.tables import NEVER, Rows, only
 
 Span = tuple[int, int | None]
 """When a badge was issued, and when it was revoked."""
@@ -44,7 +44,7 @@ def turns(changes: Mapping[int, int], held: int = 0) -> Turns:
 
 def turns_of_all(badges: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when users came to hold one of the badges, and when they came to hold none."""
-    lost = badges.take(np.flatnonzero(badges["end"] != NEVER))
+    lost = only(badges, badges["end"] != NEVER)
     users = np.concatenate([badges["user"], lost["user"]])
     instants = np.concatenate([badges["at"], np.maximum(lost["at"], lost["end"])])
     signs = np.repeat([1, -1], [len(badges), len(lost)])

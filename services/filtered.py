@@ -6,12 +6,13 @@ a million: the tables are columns in memory, of which only the chunks that chang
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from services.columns import only, within
+from services.columns import within
 from services.engagement import turns_of_all
 from services.figures import (
     BIN_STARTS,
@@ -24,7 +25,7 @@ from services.figures import (
     ranked,
 )
 from services.reading import Range, Reading
-from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, Rows
+from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, Rows, only
 from services.window import ATOM_MS
 
 
@@ -151,6 +152,10 @@ class _Facts:
         self.members: Rows = only(others, others["kind"] == MEMBERSHIP)
         self.communities: Rows = only(others, others["kind"] == COMMUNITY)
 
+    @cached_property
+    def _turns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return turns_of_all(self.badges)
+
     def instants(self, series: str) -> NDArray[np.int64]:
         """Return when what a series counts happened."""
         match series:
@@ -163,9 +168,9 @@ class _Facts:
             case "users":
                 found = self._users["joined"][self.everyone]
             case "engaged":
-                found = turns_of_all(self.badges)[0]
+                found = self._turns[0]
             case "disengaged":
-                found = turns_of_all(self.badges)[1]
+                found = self._turns[1]
             case "members":
                 found = self.members["at"]
             case "communities":

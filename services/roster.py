@@ -121,7 +121,7 @@ class Roster:
                 turned[name] = _NO_TURNS, turns(changes, held), max(changes, default=latest)
         mixed = self._users.keys() - turned.keys()
         before, now = defaultdict[str, list[Span]](list), defaultdict[str, list[Span]](list)
-        async for record in self._stored_issues(mixed):
+        async for record in self.issues(mixed, {}):
             before[record["user"]].append(_span(record))
         async for record in self.issues(mixed, records):
             now[record["user"]].append(_span(record))
@@ -166,19 +166,15 @@ class Roster:
         records: dict[str, Record],
         templates: Collection[str | None] | None = None,
     ) -> AsyncIterator[Record]:
-        """Return the live issues of badges to the users, of the templates if they are given."""
+        """Return the live issues of badges to the users, of the templates if they are given.
+
+        Without records of a batch, they are those that were live before it.
+        """
         narrowed = {} if templates is None else {"template": {"$in": list(templates)}}
         async for record in self._live(users, records, narrowed):
             is_meant = templates is None or record.get("template") in templates
             if is_meant and record["type"] == EventType.BADGE_ISSUED:
                 yield record
-
-    async def _stored_issues(self, users: Collection[str]) -> AsyncIterator[Record]:
-        """Return the issues of badges to the users that were live before the batch."""
-        if users:
-            query = {"user": {"$in": list(users)}, "live": True, "type": EventType.BADGE_ISSUED}
-            async for row in self._workspace.projection.events.find(query):
-                yield row
 
     async def _live(
         self, users: Iterable[str | None], records: dict[str, Record], narrowed: dict[str, Any]
