@@ -1,3 +1,5 @@
+import { Name } from './Name';
+
 interface BadgeNameProps {
   badge: { id: string; name: string | null; category?: string | null };
   /** Called with the id of the kind of badge if it is chosen. */
@@ -6,16 +8,9 @@ interface BadgeNameProps {
 
 /** What a kind of badge is called, and its category where that is known. */
 export function BadgeName({ badge: { id, name, category }, select }: BadgeNameProps) {
-  const shown = name ?? `Badge ${id}`;
   return (
     <>
-      {select ? (
-        <button type="button" className="name pick" onClick={() => select(id)}>
-          {shown}
-        </button>
-      ) : (
-        <span className="name">{shown}</span>
-      )}{' '}
+      <Name text={name ?? `Badge ${id}`} select={select && (() => select(id))} />{' '}
       {category && <span className="kind">{category}</span>}
     </>
   );

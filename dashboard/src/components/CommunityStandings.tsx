@@ -1,6 +1,7 @@
 import { graphql } from '../generated';
 import type { CommunityRankFragment } from '../generated/graphql';
 import { count, counted, day } from '../lib/format';
+import { Name } from './Name';
 import { Opener } from './Opener';
 
 export const COMMUNITY_RANK = graphql(`
@@ -64,13 +65,7 @@ export function CommunityStandings(props: CommunityStandingsProps) {
               <tr key={id}>
                 <td className="rank">{rank}</td>
                 <th scope="row">
-                  {select ? (
-                    <button type="button" className="name pick" onClick={() => select(id)}>
-                      {nameOf(standing)}
-                    </button>
-                  ) : (
-                    <span className="name">{nameOf(standing)}</span>
-                  )}{' '}
+                  <Name text={nameOf(standing)} select={select && (() => select(id))} />{' '}
                   <span className="kind">
                     {deactivatedAt
                       ? `deactivated ${day(deactivatedAt, timezone)}`

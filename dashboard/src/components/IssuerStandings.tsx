@@ -1,6 +1,7 @@
 import { graphql } from '../generated';
 import type { IssuerFragment } from '../generated/graphql';
 import { count, counted, principal, ratio } from '../lib/format';
+import { Name } from './Name';
 import { Opener } from './Opener';
 
 export const ISSUER = graphql(`
@@ -52,20 +53,11 @@ export function IssuerStandings({ issuers, effective, select, open }: IssuerStan
             <tr key={issuer}>
               <td className="rank">{rank}</td>
               <th scope="row">
-                {select ? (
-                  <button
-                    type="button"
-                    className="name pick"
-                    title={issuer}
-                    onClick={() => select(issuer)}
-                  >
-                    {principal(issuer)}
-                  </button>
-                ) : (
-                  <abbr className="name" title={issuer}>
-                    {principal(issuer)}
-                  </abbr>
-                )}
+                <Name
+                  text={principal(issuer)}
+                  title={issuer}
+                  select={select && (() => select(issuer))}
+                />
                 <span className="bar" style={{ inlineSize: `${(100 * issued) / most}%` }} />
               </th>
               <td>
