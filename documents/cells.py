@@ -1,21 +1,23 @@
-"""Counters: how many, and which users, for a series and a key, ever, by month and by day.
+"""Counters: how many, and which users, for a series and a key, ever and by UTC month.
 
 A series is what is counted (`issued.category`), a key one value of it (`3`); a series without
-keys has the key `-`. Three resolutions make any range in any time zone a sum of few documents:
+keys has the key `-`. Few documents make any range in any time zone:
 
-| collection | one document for         | `parts`                             | `users` |
-|------------|--------------------------|-------------------------------------|---------|
-| `totals`   | a series and a key       | none                                | ever    |
-| `months`   | ... and a UTC month      | count by UTC day (0 to 30)          | month   |
-| `days`     | ... and a UTC day        | count by quarter hour (0 to 95)     | apart   |
+| collection      | one document for                   | tells                                     |
+|-----------------|------------------------------------|-------------------------------------------|
+| `totals`        | a series and a key                 | the count, and the users, ever            |
+| `months`        | ... and a month                    | the count by day (0 to 30), and the users |
+| `quarter_hours` | a series without keys, and a month | the count by quarter hour (0 to 2975)     |
+| `day_users`     | a series without keys, and a day   | the users, of each quarter hour too       |
 
-`parts` are numbers of four bytes. `users` are Roaring bitmaps of user ordinals. Those of a day are
-documents of their own (`day_users`), with one for each quarter hour as well (`slots`): they are a
-hundred times as large as its counts, which are read much more often. Every zone's offset since 2021
-is a multiple of a quarter hour, which is why a range that begins at any zone's midnight is exact.
+Counts by part (`parts`) are numbers of four bytes; users are Roaring bitmaps of user ordinals. A
+series tells its users only where somebody asks for the distinct ones. Every zone's offset since
+2021 is a multiple of a quarter hour, which is why a range that begins at any zone's midnight is
+exact.
 
-Only series without keys have days. With keys there would be as many days as events; what a range
-holds of a keyed series beside whole UTC days is read from the fact table, see `documents.tables`.
+Only series without keys go below the day. With keys there would be as many parts as events; what a
+range holds of a keyed series beside whole UTC days is read from the fact table, see
+`documents.tables`.
 """
 
 from typing import ClassVar
@@ -34,6 +36,8 @@ class TotalCell(Document):
     """The key such that decimal numbers sort by their value; see `services.cells.rank`."""
     n: int
     users: bytes | None = None
+    user_count: int | None = None
+    """How many users they are, so that who asks only that need not read which."""
 
     class Settings:
         """Collection and indexes."""
@@ -74,24 +78,22 @@ class MonthCell(Document):
         ]
 
 
-class DayCell(Document):
-    """The count of a key on a UTC day. `_id` is `series|key|period`."""
+class QuarterHourCell(Document):
+    """The counts of a series in a UTC month by quarter hour. `_id` is `series|key|period`."""
 
     id: str  # type: ignore[assignment]  # Beanie: any type
     series: str
     key: str
     period: int
-    """Days since 1970."""
+    """Year * 12 + month - 1."""
     n: int
+    """The count of the month, as in `MonthCell`."""
     parts: bytes
 
     class Settings:
-        """Collection and indexes."""
+        """Collection; `_id` is the only index needed."""
 
-        name = "days"
-        indexes: ClassVar = [
-            IndexModel([("series", ASCENDING), ("period", ASCENDING)], name="series_period"),
-        ]
+        name = "quarter_hours"
 
 
 class DayUsers(Document):
@@ -103,7 +105,7 @@ class DayUsers(Document):
     period: int
     """Days since 1970."""
     n: int
-    """The count, as in `DayCell`."""
+    """The count of the day."""
     users: bytes
     slots: dict[str, bytes]
     """The users of each quarter hour."""

@@ -9,7 +9,7 @@ from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from documents.cells import DayCell, DayUsers, MonthCell, TotalCell
+from documents.cells import DayUsers, MonthCell, QuarterHourCell, TotalCell
 from documents.connection import DatabaseError
 from documents.log import Commit, Head, Import, LogEntry
 from documents.records import (
@@ -27,7 +27,7 @@ Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 NAMESPACE_EXISTS = 48
 
-LAYOUT = 1
+LAYOUT = 2
 """How what is projected is laid out; raise it with any change of that, or of what is counted."""
 
 
@@ -55,7 +55,7 @@ PROJECTED: tuple[type[Document], ...] = (
     TemplateRecord,
     TotalCell,
     MonthCell,
-    DayCell,
+    QuarterHourCell,
     DayUsers,
     FactChunk,
     UserChunk,
@@ -76,7 +76,7 @@ class Projection:
         self.templates = self._collection(TemplateRecord)
         self.totals = self._collection(TotalCell)
         self.months = self._collection(MonthCell)
-        self.days = self._collection(DayCell)
+        self.quarter_hours = self._collection(QuarterHourCell)
         self.day_users = self._collection(DayUsers)
         self.fact_chunks = self._collection(FactChunk)
         self.user_chunks = self._collection(UserChunk)

@@ -18,52 +18,67 @@ Cell = dict[str, Any]
 
 
 async def stored(reading: Reading) -> dict[str, Cell]:
-    """Return every counter that is not empty, by its `_id`: how many, where, of how many users."""
+    """Return every counter that is not empty: how many, in which parts, of how many users.
+
+    By the collection and the `_id` of each.
+    """
     found: dict[str, Cell] = {}
-    levels = reading.projection.totals, reading.projection.months, reading.projection.days
-    for level in levels:
+    projection = reading.projection
+    for level in (
+        projection.totals,
+        projection.months,
+        projection.quarter_hours,
+        projection.day_users,
+    ):
         for row in await reading.find(level, {"n": {"$ne": 0}}):
             told = part_counts(row) if "parts" in row else ()
-            parts = {str(part): n for part, n in enumerate(told) if n}
+            parts = {part: n for part, n in enumerate(told) if n}
             users = len(BitMap.deserialize(row["users"])) if row.get("users") else 0
-            found[row["_id"]] = {"n": row["n"], "parts": parts, "distinct": users}
-    for row in await reading.find(reading.projection.day_users, {"n": {"$ne": 0}}):
-        cell = found.setdefault(row["_id"], {"parts": {}})
-        cell |= {"n": row["n"], "distinct": len(BitMap.deserialize(row["users"]))}
+            name = f"{level.name.rpartition('_')[0]} {row['_id']}"
+            found[name] = {"n": row["n"], "parts": parts, "distinct": users}
+            if row.get("user_count", users) != users:
+                found[name]["distinct"] = f"{users}, said to be {row['user_count']}"
     return found
 
 
 def counted(truth: Truth) -> dict[str, Cell]:
     """Return what every counter must be."""
     n: Counter[str] = Counter()
-    parts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    parts: defaultdict[str, Counter[int]] = defaultdict(Counter)
     distinct: defaultdict[str, set[str | None]] = defaultdict(set)
     for fact in _facts(truth):
         for series, key, at, whom in points(fact):
-            for cell, part in _cells(series, key, at):
+            who = _who(fact, whom) if whom else None
+            for cell, part, tells_users in _cells(series, key, at, who):
                 n[cell] += 1
                 if part is not None:
                     parts[cell][part] += 1
-                if whom:
-                    distinct[cell].add(_who(fact, whom))
+                if tells_users:
+                    distinct[cell].add(who)
     for event in truth.events:
-        n[cell_id("events", event["type"], None)] += 1
+        n[f"totals {cell_id('events', event['type'], None)}"] += 1
     return {
         cell: {"n": count, "parts": dict(parts[cell]), "distinct": len(distinct[cell])}
         for cell, count in n.items()
     }
 
 
-def _cells(series: str, key: str | None, at: int | None) -> Iterator[tuple[str, str | None]]:
-    name = key or NO_KEY
-    yield cell_id(series, name, None), None
+def _cells(
+    series: str, key: str | None, at: int | None, who: str | None
+) -> Iterator[tuple[str, int | None, bool]]:
+    """Yield the counters that a point is in: which, in which part, and whether it tells users."""
+    name, tells_users = key or NO_KEY, who is not None
+    yield f"totals {cell_id(series, name, None)}", None, tells_users
     if at is None:
         return
     day, slot = divmod(at // ATOM_MS, ATOMS_A_DAY)
     month, place = month_of_day(day)
-    yield cell_id(series, name, month), str(place)
-    if key is None:
-        yield cell_id(series, name, day), str(slot)
+    yield f"months {cell_id(series, name, month)}", place, tells_users
+    if key is not None:
+        return
+    yield f"quarter_hours {cell_id(series, name, month)}", place * ATOMS_A_DAY + slot, False
+    if tells_users:
+        yield f"day_users {cell_id(series, name, day)}", None, True
 
 
 def _who(fact: Facts, whom: str) -> str | None:

@@ -21,6 +21,7 @@ NO_KEY = "-"
 """The key of a series that has no keys, and of what the events do not say."""
 
 DAYS_A_MONTH = 31
+ATOMS_A_MONTH = DAYS_A_MONTH * ATOMS_A_DAY
 _Identity = tuple[str, str, int | None]
 
 
@@ -30,7 +31,7 @@ def cell_id(series: str, key: str, period: int | None) -> str:
 
 
 def part_counts(cell: Mapping[str, Any]) -> "memoryview[int]":
-    """Return the counts of the days of a stored month, or of the quarter hours of a day."""
+    """Return the counts of the days of a stored month, or those of its quarter hours."""
     return memoryview(cell["parts"]).cast("i")
 
 
@@ -99,8 +100,10 @@ class _Cell:
         series, key, period = self.identity
         name = cell_id(series, key, period)
         if not self.fresh:
-            fields = {field: self._stored(field) for field in self.changed}
-            return UpdateOne({"_id": name}, {"$set": {"n": self.n, **fields}})
+            fields: dict[str, Any] = {"n": self.n}
+            for changed in self.changed:
+                fields |= self._fields(changed)
+            return UpdateOne({"_id": name}, {"$set": fields})
         document: dict[str, Any] = {"_id": name, "series": series, "key": key, "n": self.n}
         if period is None:
             document["rank"] = rank(key)
@@ -109,18 +112,21 @@ class _Cell:
         if self.parts:
             document["parts"] = self.parts.tobytes()
         if self.users is not None:
-            document["users"] = self.users.serialize()
+            document |= self._fields("users")
         if self.slots:
             document["slots"] = {str(s): users.serialize() for s, users in self.slots.items()}
         return InsertOne(document)
 
-    def _stored(self, field: str) -> bytes:
-        kind, _, slot = field.partition(".")
-        if kind == "parts":
-            return self.parts.tobytes()
+    def _fields(self, changed: str) -> dict[str, Any]:
+        if changed == "parts":
+            return {"parts": self.parts.tobytes()}
+        kind, _, slot = changed.partition(".")
         users = self.users if kind == "users" else self.slots[int(slot)]
         assert users is not None  # noqa: S101  # a field is changed only after it was set
-        return users.serialize()
+        fields: dict[str, Any] = {changed: users.serialize()}
+        if kind == "users" and self.identity[2] is None:
+            fields["user_count"] = len(users)
+        return fields
 
 
 class _Level:
@@ -171,9 +177,9 @@ class Counters:
     def __init__(self, projection: Projection) -> None:
         self._totals = _Level(projection.totals, keep=5_000)
         self._months = _Level(projection.months, keep=1_500, parts=DAYS_A_MONTH)
-        self._days = _Level(projection.days, keep=60, parts=ATOMS_A_DAY)
+        self._quarter_hours = _Level(projection.quarter_hours, keep=30, parts=ATOMS_A_MONTH)
         self._day_users = _Level(projection.day_users, keep=60)
-        self._levels = self._totals, self._months, self._days, self._day_users
+        self._levels = self._totals, self._months, self._quarter_hours, self._day_users
         self._ever: dict[tuple[str, str], _Sum] = {}
         self._by_day: dict[tuple[str, str, int], _Sum] = {}
         self._by_atom: dict[tuple[str, int], _Sum] = {}
@@ -207,7 +213,7 @@ class Counters:
         atoms = {atom // ATOMS_A_DAY for _, atom in self._by_atom}
         days = {day: month_of_day(day) for day in atoms | {day for _, _, day in self._by_day}}
         await self._load(days)
-        totals, months, by_day = self._totals.cells, self._months.cells, self._days.cells
+        totals, months, by_atom = self._totals.cells, self._months.cells, self._quarter_hours.cells
         for (series, key), found in self._ever.items():
             totals[series, key, None].add(found.n, found.ordinals)
         for (series, key, day), found in self._by_day.items():
@@ -219,7 +225,7 @@ class Counters:
             month, part = days[day]
             totals[series, NO_KEY, None].add(found.n, found.ordinals)
             months[series, NO_KEY, month].add(found.n, found.ordinals, part)
-            by_day[series, NO_KEY, day].add(found.n, [], slot)
+            by_atom[series, NO_KEY, month].add(found.n, [], part * ATOMS_A_DAY + slot)
             users = self._day_users.cells[series, NO_KEY, day]
             if found.ordinals:
                 users.add_to_slot(slot, found.ordinals)
@@ -267,9 +273,8 @@ class Counters:
         totals |= {(series, key, None) for series, key, _ in keyed}
         totals |= {(series, NO_KEY, None) for series, _ in plain}
         months: set[_Identity] = {(series, key, days[day][0]) for series, key, day in keyed}
-        months |= {(series, NO_KEY, days[day][0]) for series, day in plain}
+        plain_months: set[_Identity] = {(series, NO_KEY, days[day][0]) for series, day in plain}
         await self._totals.load(totals)
-        await self._months.load(months)
-        by_day: set[_Identity] = {(series, NO_KEY, day) for series, day in plain}
-        await self._days.load(by_day)
-        await self._day_users.load(by_day)
+        await self._months.load(months | plain_months)
+        await self._quarter_hours.load(plain_months)
+        await self._day_users.load({(series, NO_KEY, day) for series, day in plain})

@@ -12,6 +12,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,12 @@ from pyroaring import BitMap
 from services.cells import NO_KEY, part_counts
 from services.columns import within
 from services.figures import HELD_BINS, bitmap, by_key, ranked
-from services.reading import Cell, Range, Reading
+from services.reading import Range, Reading
 from services.tables import BADGE, FACT, Rows
 from services.window import (
     ATOM_MS,
     DAY_MS,
     Cover,
-    days_in_month_index,
     month_of_day,
 )
 
@@ -63,23 +64,23 @@ class CounterFigures:
             )
             return {cell["key"]: cell["n"] for cell in found if cell["n"]}
         parts = reading.cover(*range_)
-        months = {*parts.months, *(month_of_day(day)[0] for day in parts.days)}
+        days = _days(parts)
         counted: Counter[str] = Counter()
-        for month, cells in (await reading.whole_months(series, months)).items():
+        for month, cells in (await reading.whole_months(series, days)).items():
             for cell in cells:
-                counted[cell["key"]] += _of_month(cell, month, parts)
+                counted[cell["key"]] += sum(part_counts(cell)[days[month]])
         rows = await self._facts(_edges(parts))
         counted.update(by_key(rows, dimension, reading))
         return {key: n for key, n in counted.items() if n}
 
     async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
         parts = self._reading.cover(*range_)
-        months = {*parts.months, *(month_of_day(day)[0] for day in parts.days)}
-        found = await self._reading.months(f"issued.{dimension}", keys, months)
+        days = _days(parts)
+        found = await self._reading.months(f"issued.{dimension}", keys, days)
         at_the_edges = by_key(await self._facts(_edges(parts)), dimension, self._reading)
         return [
             at_the_edges.get(key, 0)
-            + sum(_of_month(cell, month, parts) for month, cell in cells.items())
+            + sum(sum(part_counts(cell)[days[month]]) for month, cell in cells.items())
             for key, cells in zip(keys, found, strict=True)
         ]
 
@@ -99,15 +100,13 @@ class CounterFigures:
     async def recipients(
         self, dimension: str, keys: Sequence[str], range_: Range | None
     ) -> list[int]:
-        found = await self._distinct(f"issued.{dimension}", keys, range_, dimension, "user")
-        return list(map(len, found))
+        return await self._distinct(f"issued.{dimension}", keys, range_, dimension, "user")
 
     async def templates(self, issuers: Sequence[str], range_: Range | None) -> list[int]:
-        found = await self._distinct("templates.issuer", issuers, range_, "issuer", "template")
-        return list(map(len, found))
+        return await self._distinct("templates.issuer", issuers, range_, "issuer", "template")
 
     async def holders(self, templates: Sequence[str]) -> list[int]:
-        return list(map(len, await self._reading.users_ever("held.template", templates)))
+        return await self._reading.how_many_ever("held.template", templates)
 
     async def burned(self) -> int:
         return (await self._reading.totals("revoked.kind", ["hard"]))[0]
@@ -126,9 +125,8 @@ class CounterFigures:
         start, end = (bound // ATOM_MS for bound in range_)
         parts = self._reading.cover(*range_)
         days = {*parts.days, *(day for day, _, _ in parts.atoms)}
-        for month in parts.months:
-            days.update(days_in_month_index(month))
-        atoms, counts = await self._reading.quarter_hours("issued", days)
+        months = {*parts.months, *(month_of_day(day)[0] for day in days)}
+        atoms, counts = await self._reading.quarter_hours("issued", months)
         inside = within(atoms, start, end)
         return atoms[inside], counts[inside]
 
@@ -139,10 +137,10 @@ class CounterFigures:
         range_: Range | None,
         dimension: str,
         distinguished: str,
-    ) -> list[BitMap]:
+    ) -> list[int]:
         reading = self._reading
         if range_ is None:
-            return await reading.users_ever(series, keys)
+            return await reading.how_many_ever(series, keys)
         parts = reading.cover(*range_)
         by_month = await reading.users_by_month(series, keys, parts.months)
         rows = await self._facts(_outside_months(parts))
@@ -152,7 +150,7 @@ class CounterFigures:
             chosen = rows[distinguished][rows[dimension] == code]
             if distinguished == "template":
                 chosen = chosen[chosen != 0]
-            found.append(bitmap(chosen).union(*months))
+            found.append(len(bitmap(chosen).union(*months)))
         return found
 
     async def _facts(self, ranges: Sequence[Range]) -> Rows:
@@ -171,13 +169,13 @@ class CounterFigures:
         return (await self._reading.columns.facts(wanted, *range_)).rows
 
 
-def _of_month(cell: Cell, month: int, parts: Cover) -> int:
-    """Return what a month's cell has in the whole days and months of a cover."""
-    if month in parts.months:
-        return int(cell["n"])
-    by_day = part_counts(cell)
-    places = (month_of_day(day) for day in parts.days)
-    return sum(by_day[place] for within, place in places if within == month)
+def _days(parts: Cover) -> dict[int, slice]:
+    """Return which days of which months a cover has as a whole, as places in the months."""
+    days = {month: slice(None) for month in parts.months}
+    for month, places in groupby(map(month_of_day, parts.days), itemgetter(0)):
+        whole = [place for _, place in places]
+        days[month] = slice(whole[0], whole[-1] + 1)
+    return days
 
 
 def _edges(parts: Cover) -> list[Range]:

@@ -164,8 +164,9 @@ class BadgeDistribution(Answer):
         by_category: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for pair, n in pairs.items():
             category, _, template = pair.partition("/")
-            by_category[self.view.names.category(category)][template] = n
-        tops = {name: ranked(each, MOST_AWARDED) for name, each in sorted(by_category.items())}
+            by_category[category][template] = n
+        named = {self.view.names.category(key): each for key, each in by_category.items()}
+        tops = {name: ranked(each, MOST_AWARDED) for name, each in sorted(named.items())}
         ids = list({key for top in tops.values() for key, _ in top})
         badges = dict(zip(ids, await kinds(self.view, ids), strict=True))
         return [

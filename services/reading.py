@@ -23,6 +23,7 @@ from services.window import (
     Window,
     cover,
     day_index,
+    days_in_month_index,
     month_of_day,
 )
 
@@ -107,14 +108,14 @@ class Reading:
         self._whole_months: dict[tuple[str, int], list[Cell]] = {}
         self._once: dict[Hashable, asyncio.Task[Any]] = {}
         self._turn = asyncio.Lock()
-        self._counted = {
-            level: self._cells(level, ("n", "parts"))
-            for level in (projection.totals, projection.months, projection.days)
-        }
-        self._distinct = {
-            level: self._cells(level, ("users", "slots"))
-            for level in (projection.totals, projection.months, projection.day_users)
-        }
+        self._kept: list[_Cells] = []
+        self._ever = self._cells(projection.totals, "n", "user_count")
+        self._by_day = self._cells(projection.months, "n", "parts")
+        self._by_quarter_hour = self._cells(projection.quarter_hours, "parts")
+        self._users_ever = self._cells(projection.totals, "users")
+        self._users_by_month = self._cells(projection.months, "users")
+        self._users_by_day = self._cells(projection.day_users, "users")
+        self._users_by_quarter_hour = self._cells(projection.day_users, "slots")
         self.columns = Columns(
             self.find, chunks, projection.fact_chunks, projection.user_chunks, head
         )
@@ -134,13 +135,19 @@ class Reading:
     async def totals(self, series: str, keys: Sequence[str | None] = (None,)) -> list[int]:
         """Return the counts of keys of a series since ever."""
         names = [cell_id(series, key or NO_KEY, None) for key in keys]
-        found = await self._counted[self.projection.totals].get(names)
+        found = await self._ever.get(names)
         return [found[name]["n"] if name in found else 0 for name in names]
+
+    async def how_many_ever(self, series: str, keys: Sequence[str]) -> list[int]:
+        """Return how many distinct users keys of a series have since ever."""
+        names = [cell_id(series, key, None) for key in keys]
+        found = await self._ever.get(names)
+        return [found[name].get("user_count", 0) if name in found else 0 for name in names]
 
     async def users_ever(self, series: str, keys: Sequence[str | None] = (None,)) -> list[BitMap]:
         """Return the ordinals of the distinct users of keys of a series since ever."""
         names = [cell_id(series, key or NO_KEY, None) for key in keys]
-        found = await self._distinct[self.projection.totals].get(names)
+        found = await self._users_ever.get(names)
         return [_users(found.get(name)) for name in names]
 
     async def counts(self, series: str, ranges: Sequence[Range]) -> list[int]:
@@ -148,40 +155,44 @@ class Reading:
         covers = [self.cover(start, end) for start, end in ranges]
         months = {month for parts in covers for month in parts.months}
         months |= {month_of_day(day)[0] for parts in covers for day in parts.days}
-        days = {day for parts in covers for day, _, _ in parts.atoms}
-        by_month = await self._by_period(self._counted[self.projection.months], series, months)
-        by_day = await self._by_period(self._counted[self.projection.days], series, days)
-        return [_sum(by_month, by_day, parts) for parts in covers]
+        edges = {month_of_day(day)[0] for parts in covers for day, _, _ in parts.atoms}
+        by_day = await self._by_period(self._by_day, series, months)
+        by_quarter_hour = await self._by_period(self._by_quarter_hour, series, edges)
+        return [_sum(by_day, by_quarter_hour, parts) for parts in covers]
 
     async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
         """Return the ordinals of the distinct users of a series without keys in each range."""
         covers = [self.cover(start, end) for start, end in ranges]
         months = {month for parts in covers for month in parts.months}
         days = {day for parts in covers for day in parts.days}
-        days |= {day for parts in covers for day, _, _ in parts.atoms}
-        by_month = await self._by_period(self._distinct[self.projection.months], series, months)
-        by_day = await self._by_period(self._distinct[self.projection.day_users], series, days)
-        return [_union(by_month, by_day, parts) for parts in covers]
+        edges = {day for parts in covers for day, _, _ in parts.atoms}
+        by_month = await self._by_period(self._users_by_month, series, months)
+        by_day = await self._by_period(self._users_by_day, series, days)
+        slots = await self._by_period(self._users_by_quarter_hour, series, edges)
+        return [_union(by_month, by_day, slots, parts) for parts in covers]
 
     async def quarter_hours(
-        self, series: str, days: Iterable[int]
+        self, series: str, months: Iterable[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the quarter hours since 1970 in UTC days, and what a series has counted in each.
+        """Return the quarter hours since 1970 in UTC months, and what a series counts in each.
 
         The series is one without keys.
         """
-        found = await self._by_period(self._counted[self.projection.days], series, set(days))
-        atoms = np.add.outer(np.array(list(found), np.int64) * ATOMS_A_DAY, np.arange(ATOMS_A_DAY))
-        counted = [np.frombuffer(part_counts(cell), np.int32) for cell in found.values()]
-        return atoms.ravel(), np.concatenate([np.zeros(0, np.int64), *counted])
+        found = await self._by_period(self._by_quarter_hour, series, set(months))
+        atoms, counted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for month, cell in found.items():
+            days = days_in_month_index(month)
+            atoms.append(np.arange(days.start * ATOMS_A_DAY, days.stop * ATOMS_A_DAY))
+            counts = np.frombuffer(part_counts(cell), np.int32)[: len(atoms[-1])]
+            counted.append(counts.astype(np.int64))
+        return np.concatenate(atoms), np.concatenate(counted)
 
     async def months(
         self, series: str, keys: Sequence[str], months: Iterable[int]
     ) -> list[dict[int, Cell]]:
         """Return, for each key of a series, the counts of each month that has any."""
         wanted = [{cell_id(series, key, month): month for month in months} for key in keys]
-        cells = self._counted[self.projection.months]
-        found = await cells.get(name for names in wanted for name in names)
+        found = await self._by_day.get(name for names in wanted for name in names)
         return [
             {month: found[name] for name, month in names.items() if name in found}
             for names in wanted
@@ -208,8 +219,7 @@ class Reading:
     ) -> list[list[BitMap]]:
         """Return, for each key of a series, the distinct users of each month that has any."""
         wanted = [[cell_id(series, key, month) for month in months] for key in keys]
-        cells = self._distinct[self.projection.months]
-        found = await cells.get(name for names in wanted for name in names)
+        found = await self._users_by_month.get(name for names in wanted for name in names)
         return [[_users(found[name]) for name in names if name in found] for names in wanted]
 
     async def _by_period(self, cells: _Cells, series: str, periods: set[int]) -> dict[int, Cell]:
@@ -217,16 +227,18 @@ class Reading:
         found = await cells.get(names)
         return {names[name]: cell for name, cell in found.items()}
 
-    def _cells(self, level: Collection, fields: Sequence[str]) -> _Cells:
+    def _cells(self, level: Collection, *fields: str) -> _Cells:
         projected = dict.fromkeys(fields, 1)
-        return _Cells(lambda names: self.find(level, {"_id": {"$in": names}}, projected))
+        cells = _Cells(lambda names: self.find(level, {"_id": {"$in": names}}, projected))
+        self._kept.append(cells)
+        return cells
 
     def retire(self) -> None:
         """Let go of what was read: who is still at work here reads it again."""
         self.filtered.clear()
         self._whole_months.clear()
         self._once.clear()
-        for cells in (*self._counted.values(), *self._distinct.values()):
+        for cells in self._kept:
             cells.forget()
 
     # What the figures are about
@@ -366,28 +378,27 @@ def _users(cell: Cell | None) -> BitMap:
     return BitMap.deserialize(stored) if stored else BitMap()
 
 
-def _slots(cell: Cell, low: int, high: int) -> int:
-    if (low, high) == (0, ATOMS_A_DAY):
-        return int(cell["n"])
-    return sum(part_counts(cell)[low:high])
-
-
-def _sum(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> int:
-    counted: int = sum(months[month]["n"] for month in parts.months if month in months)
+def _sum(by_day: dict[int, Cell], by_quarter_hour: dict[int, Cell], parts: Cover) -> int:
+    counted: int = sum(by_day[month]["n"] for month in parts.months if month in by_day)
     for day in parts.days:
         month, place = month_of_day(day)
-        if month in months:
-            counted += part_counts(months[month])[place]
-    return counted + sum(
-        _slots(days[day], low, high) for day, low, high in parts.atoms if day in days
-    )
+        if month in by_day:
+            counted += part_counts(by_day[month])[place]
+    for day, low, high in parts.atoms:
+        month, place = month_of_day(day)
+        if month in by_quarter_hour:
+            first = place * ATOMS_A_DAY
+            counted += sum(part_counts(by_quarter_hour[month])[first + low : first + high])
+    return counted
 
 
-def _union(months: dict[int, Cell], days: dict[int, Cell], parts: Cover) -> BitMap:
-    found = [months.get(month) for month in parts.months]
-    found += [days.get(day) for day in parts.days]
+def _union(
+    by_month: dict[int, Cell], by_day: dict[int, Cell], edges: dict[int, Cell], parts: Cover
+) -> BitMap:
+    found = [by_month.get(month) for month in parts.months]
+    found += [by_day.get(day) for day in parts.days]
     stored = [cell["users"] for cell in found if cell and cell.get("users")]
     for day, low, high in parts.atoms:
-        slots = days[day].get("slots", {}) if day in days else {}
+        slots = edges[day].get("slots", {}) if day in edges else {}
         stored += [slots[str(slot)] for slot in range(low, high) if str(slot) in slots]
     return BitMap().union(*map(BitMap.deserialize, stored))

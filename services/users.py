@@ -339,10 +339,11 @@ class UserMetrics(Answer):
             meant &= within(joined, *self.view.range)
         there = meant & (first != NEVER)
         # Sorted whole numbers are twice as quick to take percentiles of as what numpy would sort.
-        waits = np.sort(first[there] - joined[there])
+        waits = np.sort((first - joined)[there])
         seconds = np.percentile(waits, [50, 90]) / 1000 if len(waits) else None
         median, p90 = (None, None) if seconds is None else seconds.tolist()
-        waiting = 1 - len(waits) / int(meant.sum()) if meant.any() else None
+        users = np.count_nonzero(meant)
+        waiting = 1 - len(waits) / users if users else None
         return TimeToFirstBadge(median=median, p90=p90, still_waiting=waiting)
 
     @figure

@@ -47,9 +47,10 @@ async def collections(database: Database) -> set[str]:
     ("collection", "change", "where"),
     [
         ("totals_1", {"_id": "issued|-"}, "total_badges_issued"),
-        ("months_1", {"series": "issued.category"}, "counter issued.category|"),
-        ("days_1", {"series": "issued"}, "peak_activity"),
+        ("months_1", {"series": "issued.category"}, "counter months issued.category|"),
+        ("quarter_hours_1", {"series": "issued"}, "peak_activity"),
         ("totals_1", {"series": "users.held"}, "user_engagement"),
+        ("totals_1", {"series": "held.template"}, "rarity"),
     ],
 )
 async def test_verify_finds_a_counter_that_is_wrong(
@@ -59,7 +60,9 @@ async def test_verify_finds_a_counter_that_is_wrong(
     assert await verify(database, services.analytics, nothing) == []
     async for cell in database[collection].find(change):
         more: dict[str, dict[str, object]] = {"$inc": {"n": 1}}
-        if collection == "days_1":
+        if "user_count" in cell:
+            more["$inc"]["user_count"] = 1
+        if collection == "quarter_hours_1":
             more["$set"] = {"parts": array("i", [n + 1 for n in part_counts(cell)]).tobytes()}
         await database[collection].update_one({"_id": cell["_id"]}, more)
     await services.reader.close()
