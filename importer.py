@@ -62,7 +62,8 @@ async def _commit(ledger: Ledger, limit: int) -> None:
         while committed := await ledger.commit(limit):
             done, position = done + committed.events, committed.position
             tell(done, max(done, waiting))
-    click.echo(f"Committed: {done:,} events" + (f", up to position {position}" if position else ""))
+    reached = f", up to position {position}" if position else ""
+    click.echo(f"Committed: {_so_many(done, 'event')}{reached}")
 
 
 @contextmanager
@@ -81,14 +82,20 @@ def _summary(taken: Taken) -> Iterator[str]:
     tally = taken.tally
     earlier = f" ({taken.earlier:,} of them earlier)" if taken.earlier else ""
     yield (
-        f"{taken.lines:,} lines read{earlier}, {tally.deliveries:,} deliveries and "
-        f"{tally.events:,} events among them"
+        f"{_so_many(taken.lines, 'line')} read{earlier}, "
+        f"{_so_many(tally.deliveries, 'delivery', 'deliveries')} and "
+        f"{_so_many(tally.events, 'event')} among them"
     )
     again = " earlier, and nothing now" if taken.earlier == taken.lines > 0 else ""
-    yield f"{tally.accepted:,} events accepted{again}, {tally.duplicates:,} known already"
+    accepted = _so_many(tally.accepted, "event")
+    yield f"{accepted} accepted{again}, {tally.duplicates:,} known already"
     for reason, count in tally.refused.items():
         yield f"refused in deliveries, {reason}: {count:,}"
     for reason, rejections in tally.rejected.items():
         lines = ", ".join(map(str, rejections.lines))
         more = ", ..." if rejections.count > len(rejections.lines) else ""
         yield f"rejected, {reason}: {rejections.count:,} (line {lines}{more}). {rejections.message}"
+
+
+def _so_many(number: int, one: str, several: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

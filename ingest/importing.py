@@ -126,7 +126,7 @@ class Importer:
             elif line.content.strip():
                 self._read(line, chunk)
         except orjson.JSONDecodeError as error:
-            message = f"This is not JSON in UTF-8: {error}."
+            message = f"This is no JSON document in UTF-8 on a line of its own: {error}."
             chunk.tally.reject(line.number, BadLine.NOT_JSON, message)
         except AnalyticsError as error:
             chunk.tally.reject(line.number, error.code, error.message)

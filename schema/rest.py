@@ -89,6 +89,7 @@ def rest_routes(context: ContextFactory) -> list[BaseRoute]:
         route("snapshots", _snapshots, Right.READ, "GET"),
         route("trends/{metric}", _trend, Right.READ, "GET"),
         route("snapshot", _snapshot, Right.INGEST, "POST"),
+        route("{other:path}", _nothing, Right.READ, "GET"),
     ]
 
 
@@ -140,6 +141,14 @@ async def _trend(context: Context, request: Request) -> object:
     granularity = _chosen(request, "granularity", Granularity, Granularity.DAY)
     found = await context.analytics.trend(_question(request), name, granularity)
     return found.points
+
+
+async def _nothing(_: Context, request: Request) -> object:
+    known = ", ".join(["aggregated", *FAMILIES, "snapshots", "trends/METRIC"])
+    raise AnalyticsError(
+        "NOT_FOUND",
+        f"There is nothing to GET at {request.url.path}; under /api/analytics/ are {known}.",
+    )
 
 
 async def _snapshots(context: Context, request: Request) -> object:

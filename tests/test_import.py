@@ -209,11 +209,13 @@ async def test_what_was_rejected_is_told_and_makes_the_exit_code_1(
     for _ in range(2):
         code, printed, _ = await run(str(file), **environment)
         assert code == 1
-        assert "rejected, NOT_JSON: 7 (line 1, 2, 3, 4, 5, ...). This is not JSON" in printed
+        assert (
+            "rejected, NOT_JSON: 7 (line 1, 2, 3, 4, 5, ...). This is no JSON document" in printed
+        )
         assert "rejected, BAD_ID: 1 (line 9). `user` has 1 to 128 characters" in printed
-        assert "1 events accepted" in printed
+        assert "1 event accepted" in printed
     assert "9 lines read (9 of them earlier)" in printed
-    assert "1 events accepted earlier, and nothing now" in printed
+    assert "1 event accepted earlier, and nothing now" in printed
 
 
 async def test_what_a_damaged_archive_holds_before_the_damage_is_taken(database: Database) -> None:

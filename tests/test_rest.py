@@ -126,6 +126,7 @@ async def test_a_snapshot_is_recorded_and_listed(service: Running) -> None:
         ("users", {"startDate": "2026-02-01", "endDate": "2026-01-01"}, "RANGE_REVERSED", 400),
         ("users", {"timezone": "Mars/Olympus"}, "UNKNOWN_TIME_ZONE", 400),
         ("trends/nothing", {}, "NOT_FOUND", 404),
+        ("nothing", {}, "NOT_FOUND", 404),
         ("trends/newUsers", {"granularity": "eon"}, "BAD_USER_INPUT", 400),
         ("snapshots", {"limit": "1000"}, "BAD_PAGE", 400),
         ("snapshots", {"period": "yearly"}, "BAD_USER_INPUT", 400),
