@@ -125,7 +125,7 @@ class Ledger:
         try:
             await self._write(head.position, moved, commit, operations)
         except Fenced:
-            logger.info("Position %d was taken meanwhile; worked out again", moved.position)
+            logger.info("Another process committed position %d", moved.position)
             self._head = None
             return await self._commit(limit)
         self._workspace.settle()
