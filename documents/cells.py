@@ -12,7 +12,7 @@ keys has the key `-`. Few documents make any range in any time zone:
 
 Counts by part (`parts`) are numbers of four bytes; users are Roaring bitmaps of user ordinals. A
 series tells its users only where somebody asks for the distinct ones. Every zone's offset since
-2021 is a multiple of a quarter hour, which is why a range that begins at any zone's midnight is
+1980 is a multiple of a quarter hour, which is why a range that begins at any zone's midnight is
 exact.
 
 Only series without keys go below the day. With keys there would be as many parts as events; what a

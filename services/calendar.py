@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from zoneinfo import ZoneInfo, available_timezones
 
 from services.errors import AnalyticsError
@@ -322,6 +323,18 @@ class Cover:
     """Day indexes of the whole days outside those months, ascending."""
     atoms: tuple[tuple[int, int, int], ...]
     """(day index, first slot, last slot exclusive) of the rest; a slot is a quarter hour, 0..95."""
+
+    def days_by_month(self) -> dict[int, slice]:
+        """Return the whole days, those of whole months too, as places in each month from 0."""
+        found = {month: slice(None) for month in self.months}
+        for month, days in groupby(map(month_of_day, self.days), itemgetter(0)):
+            places = [place for _, place in days]
+            found[month] = slice(places[0], places[-1] + 1)
+        return found
+
+    def months_of_atoms(self) -> set[int]:
+        """Return the months in which the atoms lie."""
+        return {month_of_day(day)[0] for day, _, _ in self.atoms}
 
 
 def day_index(instant: int) -> int:

@@ -36,8 +36,8 @@ async def stored(reading: Reading) -> dict[str, Cell]:
             users = len(BitMap.deserialize(row["users"])) if row.get("users") else 0
             name = f"{level.name.rpartition('_')[0]} {row['_id']}"
             found[name] = {"n": row["n"], "parts": parts, "distinct": users}
-            if row.get("user_count", users) != users:
-                found[name]["distinct"] = f"{users}, said to be {row['user_count']}"
+            # Told beside the users of a total only.
+            found[name]["user_count"] = row.get("user_count", users)
     return found
 
 
@@ -45,40 +45,42 @@ def counted(truth: Truth) -> dict[str, Cell]:
     """Return what every counter must be."""
     n: Counter[str] = Counter()
     parts: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    distinct: defaultdict[str, set[str | None]] = defaultdict(set)
+    distinct: defaultdict[str, set[str]] = defaultdict(set)
     for fact in _facts(truth):
         for series, key, at, whom in points(fact):
             who = _who(fact, whom) if whom else None
-            for cell, part, tells_users in _cells(series, key, at, who):
+            for cell, part, user in _cells(series, key, at, who):
                 n[cell] += 1
                 if part is not None:
                     parts[cell][part] += 1
-                if tells_users:
-                    distinct[cell].add(who)
+                if user is not None:
+                    distinct[cell].add(user)
     for event in truth.events:
         n[f"totals {cell_id('events', event['type'], None)}"] += 1
-    return {
-        cell: {"n": count, "parts": dict(parts[cell]), "distinct": len(distinct[cell])}
-        for cell, count in n.items()
-    }
+    found = {}
+    for cell, count in n.items():
+        users = len(distinct[cell])
+        parted = dict(parts[cell])
+        found[cell] = {"n": count, "parts": parted, "distinct": users, "user_count": users}
+    return found
 
 
 def _cells(
     series: str, key: str | None, at: int | None, who: str | None
-) -> Iterator[tuple[str, int | None, bool]]:
-    """Yield the counters that a point is in: which, in which part, and whether it tells users."""
-    name, tells_users = key or NO_KEY, who is not None
-    yield f"totals {cell_id(series, name, None)}", None, tells_users
+) -> Iterator[tuple[str, int | None, str | None]]:
+    """Yield the counters that a point is in: which, in which part, and the user if it tells one."""
+    name = key or NO_KEY
+    yield f"totals {cell_id(series, name, None)}", None, who
     if at is None:
         return
     day, slot = divmod(at // ATOM_MS, ATOMS_A_DAY)
     month, place = month_of_day(day)
-    yield f"months {cell_id(series, name, month)}", place, tells_users
+    yield f"months {cell_id(series, name, month)}", place, who
     if key is not None:
         return
-    yield f"quarter_hours {cell_id(series, name, month)}", place * ATOMS_A_DAY + slot, False
-    if tells_users:
-        yield f"day_users {cell_id(series, name, day)}", None, True
+    yield f"quarter_hours {cell_id(series, name, month)}", place * ATOMS_A_DAY + slot, None
+    if who is not None:
+        yield f"day_users {cell_id(series, name, day)}", None, who
 
 
 def _who(fact: Facts, whom: str) -> str | None:

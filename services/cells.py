@@ -99,12 +99,13 @@ class _Cell:
     def operation(self) -> Operation:
         series, key, period = self.identity
         name = cell_id(series, key, period)
+        fields: dict[str, Any] = {"n": self.n}
+        if period is None and self.users is not None:
+            fields["user_count"] = len(self.users)
         if not self.fresh:
-            fields: dict[str, Any] = {"n": self.n}
-            for changed in self.changed:
-                fields |= self._fields(changed)
+            fields |= {field: self._stored(field) for field in self.changed}
             return UpdateOne({"_id": name}, {"$set": fields})
-        document: dict[str, Any] = {"_id": name, "series": series, "key": key, "n": self.n}
+        document: dict[str, Any] = {"_id": name, "series": series, "key": key, **fields}
         if period is None:
             document["rank"] = rank(key)
         else:
@@ -112,21 +113,18 @@ class _Cell:
         if self.parts:
             document["parts"] = self.parts.tobytes()
         if self.users is not None:
-            document |= self._fields("users")
+            document["users"] = self.users.serialize()
         if self.slots:
             document["slots"] = {str(s): users.serialize() for s, users in self.slots.items()}
         return InsertOne(document)
 
-    def _fields(self, changed: str) -> dict[str, Any]:
-        if changed == "parts":
-            return {"parts": self.parts.tobytes()}
-        kind, _, slot = changed.partition(".")
+    def _stored(self, field: str) -> bytes:
+        kind, _, slot = field.partition(".")
+        if kind == "parts":
+            return self.parts.tobytes()
         users = self.users if kind == "users" else self.slots[int(slot)]
         assert users is not None  # noqa: S101  # a field is changed only after it was set
-        fields: dict[str, Any] = {changed: users.serialize()}
-        if kind == "users" and self.identity[2] is None:
-            fields["user_count"] = len(users)
-        return fields
+        return users.serialize()
 
 
 class _Level:

@@ -1,7 +1,7 @@
 """Reading the tables: chunks are kept by this process, and read again only where they changed."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from documents.log import Head
 from documents.projection import Collection
+from services.cells import NO_KEY
 from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows, only
 
 KEPT_BYTES = 32 * 1024 * 1024
@@ -66,6 +67,32 @@ class Chunks:
             _, (_, dropped) = self._kept.popitem()
             self._bytes -= dropped.nbytes
         self._kept[number] = changed, rows
+
+
+class Codes:
+    """The numbers of the keys of each dimension in the tables, as far as this process knows."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._names: list[str] = [""]
+        self._codes: dict[str, int] = {}
+
+    def learn(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take note of codes, in their order."""
+        for row in rows:
+            self._codes[row["name"]] = row["_id"]
+            self._names.append(row["name"])
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def code(self, dimension: str, key: str) -> int | None:
+        """Return the number of a key, 0 for the unknown one, None for one that never occurred."""
+        return 0 if key == NO_KEY else self._codes.get(f"{dimension}|{key}")
+
+    def key(self, code: int) -> str:
+        """Return the key that has a number."""
+        return self._names[code].partition("|")[2] if code else NO_KEY
 
 
 class FactRows(NamedTuple):

@@ -12,8 +12,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,6 @@ from services.window import (
     ATOM_MS,
     DAY_MS,
     Cover,
-    month_of_day,
 )
 
 
@@ -50,7 +47,7 @@ class CounterFigures:
         return await self._reading.distinct(series, ranges)
 
     async def everyone(self) -> BitMap:
-        return (await self._reading.users_ever("users"))[0]
+        return await self._reading.users_ever("users")
 
     async def breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
         key = "breakdown", dimension, range_
@@ -64,7 +61,7 @@ class CounterFigures:
             )
             return {cell["key"]: cell["n"] for cell in found if cell["n"]}
         parts = reading.cover(*range_)
-        days = _days(parts)
+        days = parts.days_by_month()
         counted: Counter[str] = Counter()
         for month, cells in (await reading.whole_months(series, days)).items():
             for cell in cells:
@@ -75,7 +72,7 @@ class CounterFigures:
 
     async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
         parts = self._reading.cover(*range_)
-        days = _days(parts)
+        days = parts.days_by_month()
         found = await self._reading.months(f"issued.{dimension}", keys, days)
         at_the_edges = by_key(await self._facts(_edges(parts)), dimension, self._reading)
         return [
@@ -100,13 +97,13 @@ class CounterFigures:
     async def recipients(
         self, dimension: str, keys: Sequence[str], range_: Range | None
     ) -> list[int]:
-        return await self._distinct(f"issued.{dimension}", keys, range_, dimension, "user")
+        return await self._how_many(f"issued.{dimension}", keys, range_, dimension, "user")
 
     async def templates(self, issuers: Sequence[str], range_: Range | None) -> list[int]:
-        return await self._distinct("templates.issuer", issuers, range_, "issuer", "template")
+        return await self._how_many("templates.issuer", issuers, range_, "issuer", "template")
 
     async def holders(self, templates: Sequence[str]) -> list[int]:
-        return await self._reading.how_many_ever("held.template", templates)
+        return await self._reading.user_counts("held.template", templates)
 
     async def burned(self) -> int:
         return (await self._reading.totals("revoked.kind", ["hard"]))[0]
@@ -124,13 +121,12 @@ class CounterFigures:
     async def quarter_hours(self, range_: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         start, end = (bound // ATOM_MS for bound in range_)
         parts = self._reading.cover(*range_)
-        days = {*parts.days, *(day for day, _, _ in parts.atoms)}
-        months = {*parts.months, *(month_of_day(day)[0] for day in days)}
+        months = {*parts.days_by_month(), *parts.months_of_atoms()}
         atoms, counts = await self._reading.quarter_hours("issued", months)
         inside = within(atoms, start, end)
         return atoms[inside], counts[inside]
 
-    async def _distinct(
+    async def _how_many(
         self,
         series: str,
         keys: Sequence[str],
@@ -140,7 +136,7 @@ class CounterFigures:
     ) -> list[int]:
         reading = self._reading
         if range_ is None:
-            return await reading.how_many_ever(series, keys)
+            return await reading.user_counts(series, keys)
         parts = reading.cover(*range_)
         by_month = await reading.users_by_month(series, keys, parts.months)
         rows = await self._facts(_outside_months(parts))
@@ -167,15 +163,6 @@ class CounterFigures:
             return issued & within(rows["at"], *range_)
 
         return (await self._reading.columns.facts(wanted, *range_)).rows
-
-
-def _days(parts: Cover) -> dict[int, slice]:
-    """Return which days of which months a cover has as a whole, as places in the months."""
-    days = {month: slice(None) for month in parts.months}
-    for month, places in groupby(map(month_of_day, parts.days), itemgetter(0)):
-        whole = [place for _, place in places]
-        days[month] = slice(whole[0], whole[-1] + 1)
-    return days
 
 
 def _edges(parts: Cover) -> list[Range]:

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from heapq import nlargest
+from heapq import nsmallest
 from typing import Protocol
 
 import numpy as np
@@ -111,10 +111,8 @@ class Figures(Protocol):
 
 def ranked(counted: dict[str, int], first: int) -> list[tuple[str, int]]:
     """Return the keys with the highest counts, ties by key; the unknown key has no place."""
-    known = {key: n for key, n in counted.items() if key != NO_KEY}
-    least = min(nlargest(first, known.values()), default=0)
-    candidates = ((key, n) for key, n in known.items() if n >= least)
-    return sorted(candidates, key=lambda item: (-item[1], rank(item[0])))[:first]
+    known = ((key, n) for key, n in counted.items() if key != NO_KEY)
+    return nsmallest(first, known, key=lambda item: (-item[1], rank(item[0])))
 
 
 HELD_BINS = ("0", "1", "2", "3-5", "6-10", "11+")

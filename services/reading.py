@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from documents.log import Head
 from documents.projection import Collection, Database, Projection
 from services.cells import NO_KEY, cell_id, part_counts
-from services.columns import Chunks, Columns
+from services.columns import Chunks, Codes, Columns
 from services.window import (
     ATOMS_A_DAY,
     DAY_MS,
@@ -95,7 +95,7 @@ class Reading:
         projection: Projection,
         session: AsyncIOMotorClientSession,
         chunks: Chunks,
-        codes: "Codes",
+        codes: Codes,
     ) -> None:
         self.head = head
         self.number = next(_numbers)
@@ -110,7 +110,7 @@ class Reading:
         self._turn = asyncio.Lock()
         self._kept: list[_Cells] = []
         self._ever = self._cells(projection.totals, "n", "user_count")
-        self._by_day = self._cells(projection.months, "n", "parts")
+        self._by_day = self._cells(projection.months, "parts")
         self._by_quarter_hour = self._cells(projection.quarter_hours, "parts")
         self._users_ever = self._cells(projection.totals, "users")
         self._users_by_month = self._cells(projection.months, "users")
@@ -132,33 +132,35 @@ class Reading:
 
     # Counters
 
-    async def totals(self, series: str, keys: Sequence[str | None] = (None,)) -> list[int]:
+    async def totals(self, series: str, keys: Sequence[str] = (NO_KEY,)) -> list[int]:
         """Return the counts of keys of a series since ever."""
-        names = [cell_id(series, key or NO_KEY, None) for key in keys]
-        found = await self._ever.get(names)
-        return [found[name]["n"] if name in found else 0 for name in names]
+        return await self._told_ever("n", series, keys)
 
-    async def how_many_ever(self, series: str, keys: Sequence[str]) -> list[int]:
+    async def user_counts(self, series: str, keys: Sequence[str]) -> list[int]:
         """Return how many distinct users keys of a series have since ever."""
+        return await self._told_ever("user_count", series, keys)
+
+    async def _told_ever(self, field: str, series: str, keys: Sequence[str]) -> list[int]:
         names = [cell_id(series, key, None) for key in keys]
         found = await self._ever.get(names)
-        return [found[name].get("user_count", 0) if name in found else 0 for name in names]
+        return [found.get(name, {}).get(field, 0) for name in names]
 
-    async def users_ever(self, series: str, keys: Sequence[str | None] = (None,)) -> list[BitMap]:
-        """Return the ordinals of the distinct users of keys of a series since ever."""
-        names = [cell_id(series, key or NO_KEY, None) for key in keys]
-        found = await self._users_ever.get(names)
-        return [_users(found.get(name)) for name in names]
+    async def users_ever(self, series: str) -> BitMap:
+        """Return the ordinals of the distinct users of a series without keys since ever."""
+        name = cell_id(series, NO_KEY, None)
+        return _users((await self._users_ever.get([name])).get(name))
 
     async def counts(self, series: str, ranges: Sequence[Range]) -> list[int]:
         """Return the count of a series without keys in each range."""
         covers = [self.cover(start, end) for start, end in ranges]
-        months = {month for parts in covers for month in parts.months}
-        months |= {month_of_day(day)[0] for parts in covers for day in parts.days}
-        edges = {month_of_day(day)[0] for parts in covers for day, _, _ in parts.atoms}
-        by_day = await self._by_period(self._by_day, series, months)
+        days = [parts.days_by_month() for parts in covers]
+        edges = {month for parts in covers for month in parts.months_of_atoms()}
+        by_day = await self._by_period(self._by_day, series, set().union(*days))
         by_quarter_hour = await self._by_period(self._by_quarter_hour, series, edges)
-        return [_sum(by_day, by_quarter_hour, parts) for parts in covers]
+        return [
+            _of_days(by_day, whole) + _of_atoms(by_quarter_hour, parts)
+            for whole, parts in zip(days, covers, strict=True)
+        ]
 
     async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
         """Return the ordinals of the distinct users of a series without keys in each range."""
@@ -204,7 +206,7 @@ class Reading:
         missing = [month for month in months if (series, month) not in known]
         if missing:
             query = {"series": series, "period": {"$in": missing}}
-            fields = {"key": 1, "period": 1, "n": 1, "parts": 1}
+            fields = {"key": 1, "period": 1, "parts": 1}
             found: dict[int, list[Cell]] = {month: [] for month in missing}
             for cell in await self.find(self.projection.months, query, fields):
                 found[cell["period"]].append(cell)
@@ -285,32 +287,6 @@ class Reading:
             return await cursor.to_list(None)
 
 
-class Codes:
-    """The numbers of the keys of each dimension in the tables, as far as this process knows."""
-
-    def __init__(self, generation: int) -> None:
-        self.generation = generation
-        self._names: list[str] = [""]
-        self._codes: dict[str, int] = {}
-
-    def learn(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take note of codes, in their order."""
-        for row in rows:
-            self._codes[row["name"]] = row["_id"]
-            self._names.append(row["name"])
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def code(self, dimension: str, key: str) -> int | None:
-        """Return the number of a key, 0 for the unknown one, None for one that never occurred."""
-        return 0 if key == NO_KEY else self._codes.get(f"{dimension}|{key}")
-
-    def key(self, code: int) -> str:
-        """Return the key that has a number."""
-        return self._names[code].partition("|")[2] if code else NO_KEY
-
-
 class Reader:
     """Opens readings of a database: one a position, shared by all who ask at it."""
 
@@ -378,17 +354,19 @@ def _users(cell: Cell | None) -> BitMap:
     return BitMap.deserialize(stored) if stored else BitMap()
 
 
-def _sum(by_day: dict[int, Cell], by_quarter_hour: dict[int, Cell], parts: Cover) -> int:
-    counted: int = sum(by_day[month]["n"] for month in parts.months if month in by_day)
-    for day in parts.days:
-        month, place = month_of_day(day)
-        if month in by_day:
-            counted += part_counts(by_day[month])[place]
+def _of_days(months: dict[int, Cell], days: dict[int, slice]) -> int:
+    return sum(
+        sum(part_counts(months[month])[places]) for month, places in days.items() if month in months
+    )
+
+
+def _of_atoms(months: dict[int, Cell], parts: Cover) -> int:
+    counted = 0
     for day, low, high in parts.atoms:
         month, place = month_of_day(day)
-        if month in by_quarter_hour:
+        if month in months:
             first = place * ATOMS_A_DAY
-            counted += sum(part_counts(by_quarter_hour[month])[first + low : first + high])
+            counted += sum(part_counts(months[month])[first + low : first + high])
     return counted
 
 
