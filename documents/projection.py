@@ -3,6 +3,7 @@
 A rebuild fills a new generation beside the one that answers; the head then names the new one.
 """
 
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from beanie import Document, init_beanie
@@ -26,6 +27,8 @@ Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 NAMESPACE_EXISTS = 48
+KEYS_A_QUERY = 10_000
+"""How many keys one query names; MongoDB refuses a query of more than 16 MB."""
 
 LAYOUT = 2
 """How what is projected is laid out; raise it with any change of that, or of what is counted."""
@@ -61,6 +64,25 @@ PROJECTED: tuple[type[Document], ...] = (
     UserChunk,
     CodeRecord,
 )
+
+
+async def find_in(
+    collection: Collection,
+    field: str,
+    keys: Iterable[Any],
+    narrowed: Mapping[str, Any] | None = None,
+    *,
+    only: Iterable[str] = (),
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the documents of which a field has one of the keys, however many those are.
+
+    `narrowed` is what else they must match, `only` the fields to read if not all.
+    """
+    wanted = list(keys)
+    for start in range(0, len(wanted), KEYS_A_QUERY):
+        query = {**(narrowed or {}), field: {"$in": wanted[start : start + KEYS_A_QUERY]}}
+        async for row in collection.find(query, dict.fromkeys(only, 1) or None):
+            yield row
 
 
 class Projection:
@@ -149,16 +171,19 @@ async def claim(database: Database, network: str) -> None:
 
 
 async def _drop_stale(database: Database) -> None:
-    """Drop the collections of generations that no head names: rebuilt ones, and torn rebuilds."""
+    """Drop the collections of generations that a head has named, and none names any longer.
+
+    By no other sign: in a database that is shared, `users_2024` may be somebody else's.
+    """
     heads = database[Head.Settings.name].find({}, {"generation": 1})
     named = {head["generation"] async for head in heads}
-    for name in await database.list_collection_names():
-        kind, _, generation = name.rpartition("_")
-        if kind in _PROJECTED_NAMES and int(generation) not in named:
-            await database[name].drop()
-
-
-_PROJECTED_NAMES = {model.Settings.name for model in PROJECTED}
+    present = set(await database.list_collection_names())
+    for generation in range(1, max(named)):
+        if generation not in named:
+            for model in PROJECTED:
+                name = f"{model.Settings.name}_{generation}"
+                if name in present:
+                    await database[name].drop()
 
 
 async def _create(database: Database, name: str) -> None:

@@ -6,15 +6,15 @@ again within a batch moves nothing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
-from documents.projection import Collection
+from documents.projection import Collection, find_in
 from services import facts
 from services.cells import Operation
-from services.chain import BlockState, Chain
+from services.chain import OTHER_HEIGHT, BlockState, Chain
 from services.events import EventType
 from services.facts import (
     BadgeFacts,
@@ -39,6 +39,7 @@ class Batch:
         self._workspace = workspace
         self._projection = workspace.projection
         self._chain = Chain()
+        self._applied: list[dict[str, Any]] = []
         self._records: dict[str, Record] = {}
         self._fresh: set[str] = set()
         self._before: dict[str, tuple[Any, ...]] = {}
@@ -62,6 +63,8 @@ class Batch:
         """Events that came to be live, by type."""
         self.undone = 0
         """Events that ceased to be live."""
+        self.refused: Counter[str] = Counter()
+        """Blocks of the batch that do nothing, by reason."""
 
     async def work_out(self, entries: list[dict[str, Any]]) -> None:
         """Read what is needed and determine every write."""
@@ -90,16 +93,24 @@ class Batch:
     # Which events stand
 
     async def _fold_blocks(self, entries: list[dict[str, Any]]) -> None:
-        named = [b["height"] for e in entries for b in (*e.get("rolled_back", ()), *e["applied"])]
-        near = sorted({height + step for height in named for step in (-1, 0, 1)})
-        stored = self._projection.blocks.find({"height": {"$in": near}}) if near else None
-        known = [_block_state(row) async for row in stored] if stored else []
-        self._chain = chain = Chain(known)
+        named = [b for e in entries for b in (*e.get("rolled_back", ()), *e["applied"])]
+        near = {block["height"] + step for block in named for step in (-1, 0, 1)}
+        blocks = self._projection.blocks
+        known = {
+            row["_id"]: row
+            for field, keys in (("height", near), ("_id", {block["hash"] for block in named}))
+            async for row in find_in(blocks, field, keys)
+        }
+        self._chain = chain = Chain(map(_block_state, known.values()))
         for entry in entries:
             for block in entry.get("rolled_back", ()):
-                chain.rollback(block["hash"], block["height"])
+                if not chain.rollback(block["hash"], block["height"]):
+                    self.refused[OTHER_HEIGHT] += 1
             for block in entry["applied"]:
-                chain.apply(block["hash"], block["height"], block["parent"], block["at"])
+                if chain.apply(block["hash"], block["height"], block["parent"], block["at"]):
+                    self._applied.append(block)
+                else:
+                    self.refused[OTHER_HEIGHT] += 1
         self.reorganised = bool(chain.flipped())
         for block in chain.changed.values():
             row = _block_row(block)
@@ -116,28 +127,27 @@ class Batch:
         """Collect the records that are new or whose block came back or left."""
         told: dict[str, Record] = {}
         doubtful: list[str] = []
+        for block in self._applied:
+            stands = self._chain.stands(block["hash"])
+            for event in block["events"]:
+                if event["id"] not in told:
+                    told[event["id"]] = _record(event, block, stands=stands)
+                    if block["hash"] in self._chain.known:
+                        doubtful.append(event["id"])
         for entry in entries:
             self.contained += entry["size"]
-            for block in entry["applied"]:
-                stands = self._chain.stands(block["hash"])
-                for event in block["events"]:
-                    if event["id"] not in told:
-                        told[event["id"]] = _record(event, block, stands=stands)
-                        if block["hash"] in self._chain.known:
-                            doubtful.append(event["id"])
             for event in entry.get("events", ()):
                 told[event["id"]] = _record(event, None, stands=True)
-        known = self._projection.events.find({"_id": {"$in": doubtful}}, {"_id": 1})
-        for row in await known.to_list(None) if doubtful else []:
+        async for row in find_in(self._projection.events, "_id", doubtful, only=("_id",)):
             del told[row["_id"]]
         self._fresh = set(told)
         self.earliest = min((record["at"] for record in told.values()), default=None)
         self.latest = max((record["at"] for record in told.values()), default=None)
-        for block in self._chain.flipped():
-            query = {"height": block.height, "block": block.hash}
+        for flipped in self._chain.flipped():
+            query = {"height": flipped.height, "block": flipped.hash}
             async for row in self._projection.events.find(query):
                 self._know(row)
-                row["stands"] = block.stands
+                row["stands"] = flipped.stands
                 self._add(row)
         for record in told.values():
             self._know(record)
@@ -154,8 +164,7 @@ class Batch:
 
     async def _load_entities(self, entities: Iterable[str]) -> None:
         """Load the other records of the entities, and those records' entities with them."""
-        query = {"entity": {"$in": list(entities)}}
-        async for row in self._projection.events.find(query):
+        async for row in find_in(self._projection.events, "entity", entities):
             if row["_id"] not in self._records:
                 self._know(row)
                 self._add(row)
@@ -177,20 +186,45 @@ class Batch:
             self._writes.append((self._projection.templates, _stored(template, now)))
             self._workspace.code("template", template)
         if changed:
-            query = {"template": {"$in": list(changed)}, "type": EventType.BADGE_ISSUED}
-            rows = self._projection.events.find({**query, "live": True}, {"entity": 1})
-            await self._load_entities({row["entity"] async for row in rows})
+            await self._load_heirs(changed)
         named = {
             record["template"]
             for _, standing in self._of_kind("badge")
             for record in standing
             if record.get("template")
         }
-        rows = self._projection.templates.find({"_id": {"$in": list(named - changed.keys())}})
-        async for row in rows:
-            template = row.pop("_id")
-            self._templates[template] = TemplateFacts(template=template, **row)
-        self._templates.update(changed)
+        self._templates = await self._stored_templates(named - changed.keys()) | changed
+
+    async def _load_heirs(self, changed: Mapping[str, TemplateFacts | None]) -> None:
+        """Load the badges that have of their template what has changed."""
+        before = await self._stored_templates(changed)
+        moved = defaultdict[str, list[str]](list)
+        for template, now in changed.items():
+            then = before.get(template)
+            for field in ("category", "level", "community"):
+                if getattr(then, field, None) != getattr(now, field, None):
+                    moved[field].append(template)
+        issues = {"type": EventType.BADGE_ISSUED, "live": True}
+        heirs = {
+            row["entity"]
+            for field, templates in moved.items()
+            async for row in find_in(
+                self._projection.events,
+                "template",
+                templates,
+                {**issues, field: None},
+                only=("entity",),
+            )
+        }
+        await self._load_entities(heirs)
+
+    async def _stored_templates(self, templates: Iterable[str]) -> dict[str, TemplateFacts | None]:
+        rows = find_in(self._projection.templates, "_id", templates)
+        return {
+            template: TemplateFacts(template=template, **row)
+            async for row in rows
+            for template in [row.pop("_id")]
+        }
 
     def _resolve_badges(self) -> None:
         templates = {key: known for key, known in self._templates.items() if known}
@@ -210,10 +244,9 @@ class Batch:
         kind = list(self._of_kind("community"))
         ids = [records[0]["community"] for records, _ in kind]
         stored = {}
-        if ids:
-            async for row in self._projection.communities.find({"_id": {"$in": ids}}):
-                community = row.pop("_id")
-                stored[community] = CommunityFacts(community=community, **row)
+        async for row in find_in(self._projection.communities, "_id", ids):
+            community = row.pop("_id")
+            stored[community] = CommunityFacts(community=community, **row)
         for records, standing in kind:
             old = next((r for r in records if r["live"] and _creates(r)), None)
             new, now = facts.of_community(standing) or (None, None)

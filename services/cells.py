@@ -11,7 +11,7 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pyroaring import BitMap
 
-from documents.projection import Collection, Projection
+from documents.projection import Collection, Projection, find_in
 from services.window import ATOM_MS, ATOMS_A_DAY, day_index, month_index, month_of_day
 
 Operation = InsertOne[dict[str, Any]] | UpdateOne | ReplaceOne[dict[str, Any]] | DeleteOne
@@ -142,9 +142,8 @@ class _Level:
         for identity in missing:
             self.cells[identity] = _Cell(identity, self._parts)
         names = {cell_id(*identity): identity for identity in missing}
-        if names:
-            async for document in self.collection.find({"_id": {"$in": list(names)}}):
-                self.cells[names[document["_id"]]].load(document)
+        async for document in find_in(self.collection, "_id", names):
+            self.cells[names[document["_id"]]].load(document)
 
     def operations(self) -> Iterator[Operation]:
         return (cell.operation() for cell in self.cells.values() if cell.moved)

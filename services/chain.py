@@ -5,10 +5,17 @@ that it has left the chain. Two hooks post separately and one may lag behind the
 fork may be applied for a while; what it displaced comes back when the fork is taken back. Once
 every hook has delivered everything, the blocks that stand are the canonical chain, in whatever
 order the deliveries of different hooks were interleaved.
+
+A block's hash determines its height. The one that was told first is kept, and what tells the same
+hash at another height does nothing.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
+
+OTHER_HEIGHT: Final = "other_height"
+"""The reason of a refused block: its hash has been told at another height before."""
 
 
 @dataclass(slots=True)
@@ -52,11 +59,16 @@ class Chain:
         """Whether a block that has been named stands now."""
         return self._blocks[block_hash].stands
 
-    def apply(self, block_hash: str, height: int, parent: str, at: int) -> None:
-        """Apply a block. Does nothing if it stands; else displaces what it excludes."""
+    def apply(self, block_hash: str, height: int, parent: str, at: int) -> bool:
+        """Apply a block, which displaces what it excludes; nothing happens if it stands.
+
+        Return False, and do nothing, if it is known at another height.
+        """
         block = self._named(block_hash, height)
+        if block is None:
+            return False
         if block.stands:
-            return
+            return True
         block.parent, block.at = parent, at
         block.applied, block.orphaned_by = True, None
         self._note(block)
@@ -64,12 +76,18 @@ class Chain:
             if other.stands and block.excludes(other):
                 other.orphaned_by = block_hash
                 self._note(other)
+        return True
 
-    def rollback(self, block_hash: str, height: int) -> None:
-        """Take a block back, and with it its claim on the blocks that it displaced."""
+    def rollback(self, block_hash: str, height: int) -> bool:
+        """Take a block back, and with it its claim on the blocks that it displaced.
+
+        Return False, and do nothing, if it is known at another height.
+        """
         block = self._named(block_hash, height)
+        if block is None:
+            return False
         if not block.applied:
-            return
+            return True
         displaced_by = self._blocks.get(block.orphaned_by or "")
         block.applied, block.orphaned_by = False, None
         self._note(block)
@@ -78,6 +96,7 @@ class Chain:
                 excluded = displaced_by is not None and displaced_by.excludes(other)
                 other.orphaned_by = displaced_by.hash if displaced_by and excluded else None
                 self._note(other)
+        return True
 
     def flipped(self) -> list[BlockState]:
         """Return the blocks known before that stood and no longer do, or the reverse."""
@@ -87,14 +106,14 @@ class Chain:
             if block.hash in self.known and block.stands != (block.hash in self.stood)
         ]
 
-    def _named(self, block_hash: str, height: int) -> BlockState:
+    def _named(self, block_hash: str, height: int) -> BlockState | None:
         block = self._blocks.get(block_hash)
         if block is None:
             block = BlockState(block_hash, height)
             self._blocks[block_hash] = block
             self._heights.setdefault(height, []).append(block)
             self._note(block)
-        return block
+        return block if block.height == height else None
 
     def _around(self, *heights: int) -> list[BlockState]:
         return [block for height in heights for block in self._heights.get(height, ())]

@@ -7,6 +7,7 @@ succeeds, and what it read cannot have changed under it.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -156,10 +157,9 @@ class Ledger:
     def _moved(
         self, head: Head, batch: Batch, entries: list[dict[str, Any]], workspace: Workspace
     ) -> Head:
-        refused = dict(head.refused)
+        refused = Counter(head.refused) + batch.refused
         for entry in entries:
-            for reason, count in entry.get("refused", {}).items():
-                refused[reason] = refused.get(reason, 0) + count
+            refused.update(entry.get("refused", {}))
         early = [at for at in (head.earliest, batch.earliest) if at is not None]
         late = [at for at in (head.latest, batch.latest) if at is not None]
         moved: Head = head.model_copy(
@@ -172,7 +172,7 @@ class Ledger:
                 "earliest": min(early, default=None),
                 "latest": max(late, default=None),
                 "delivered": entries[-1]["received"],
-                "refused": refused,
+                "refused": dict(refused),
             }
         )
         return moved

@@ -104,7 +104,8 @@ async def _standing(
         for block in entry.get("rolled_back", ()):
             chain.rollback(block["hash"], block["height"])
         for block in entry["applied"]:
-            chain.apply(block["hash"], block["height"], block["parent"], block["at"])
+            if not chain.apply(block["hash"], block["height"], block["parent"], block["at"]):
+                continue
             known = blocks.setdefault(block["hash"], {})
             place = {"at": block["at"], "height": block["height"], "block": block["hash"]}
             for event in block["events"]:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
+from documents.projection import KEYS_A_QUERY, find_in
 from services.engagement import Span, Turns, steps, turns
 from services.events import EventType
 from services.facts import BadgeFacts, Change, Record, UserFacts, stored_badge
@@ -170,7 +171,9 @@ class Roster:
 
         Without records of a batch, they are those that were live before it.
         """
-        narrowed = {} if templates is None else {"template": {"$in": list(templates)}}
+        narrowed: dict[str, Any] = {}
+        if templates is not None and len(templates) <= KEYS_A_QUERY:
+            narrowed = {"template": {"$in": list(templates)}}
         async for record in self._live(users, records, narrowed):
             is_meant = templates is None or record.get("template") in templates
             if is_meant and record["type"] == EventType.BADGE_ISSUED:
@@ -185,8 +188,8 @@ class Roster:
         for record in records.values():
             if record["live"] and record.get("user") in wanted:
                 yield record
-        query = {"user": {"$in": list(wanted)}, "live": True, **narrowed}
-        async for row in self._workspace.projection.events.find(query):
+        events = self._workspace.projection.events
+        async for row in find_in(events, "user", wanted, {"live": True, **narrowed}):
             if row["_id"] not in records:
                 yield row
 

@@ -12,7 +12,7 @@ from bson import Binary
 from numpy.typing import NDArray
 from pymongo import ReplaceOne
 
-from documents.projection import Collection
+from documents.projection import Collection, find_in
 from services.cells import Operation
 
 NEVER = -1
@@ -103,7 +103,7 @@ class Table:
         missing = {row // self._chunk for row in rows} - self._chunks.keys()
         if not missing:
             return
-        async for document in self._collection.find({"_id": {"$in": list(missing)}}):
+        async for document in find_in(self._collection, "_id", missing):
             self._chunks[document["_id"]] = np.frombuffer(document["rows"], self._dtype).copy()
         for number in missing - self._chunks.keys():
             self._chunks[number] = np.zeros(self._chunk, self._dtype)

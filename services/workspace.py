@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import InsertOne
 
 from documents.log import Head
-from documents.projection import Collection, Projection
+from documents.projection import Collection, Projection, find_in
 from services.cells import Counters, Operation
 from services.tables import fact_table, user_table
 
@@ -60,7 +60,7 @@ class Workspace:
         known = self._ordinals
         missing = {user for user in users if user not in known}
         if missing:
-            async for row in self.projection.users.find({"_id": {"$in": list(missing)}}):
+            async for row in find_in(self.projection.users, "_id", missing):
                 known[row["_id"]] = row["ordinal"]
             for user in sorted(missing - known.keys()):
                 known[user] = self._users

@@ -1,0 +1,83 @@
+"""What one batch does with deliveries that are odd: each is right or counted, and none stops it."""
+
+from typing import Any, cast
+
+from documents.connection import Database
+from services.analytics import Question
+from services.chain import OTHER_HEIGHT
+from services.distribution import BadgeDistribution
+from services.events import Block, BlockRef, Delivery, Event
+from tests.services import Services
+
+NOW = 1_790_000_000_000
+
+
+def block(height: int, name: str, *events: dict[str, Any]) -> Block:
+    """Return a block whose events are numbered in their order."""
+    placed = [{"index": place, "tx": "0x", **event} for place, event in enumerate(events)]
+    return Block(height, name, f"parent of {name}", NOW - 1000, cast("list[Event]", placed))
+
+
+def issued(badge: int, **fields: object) -> Event:
+    """Return the issue of a badge of no block."""
+    event = {"id": f"issue {badge}", "type": "badge_issued", "badge": str(badge), "at": NOW - 5000}
+    return cast("Event", {**event, "user": f"user-{badge}", "template": "t", **fields})
+
+
+def registered(name: str, at: int, **fields: object) -> Event:
+    """Return the registration of the template of all badges."""
+    event = {"id": name, "type": "template_registered", "template": "t", "name": name, "at": at}
+    return cast("Event", {**event, **fields})
+
+
+async def categories(services: Services) -> dict[str, int]:
+    """Return the badges by category."""
+    view = await services.analytics.view(Question())
+    return {each.key: each.count for each in await BadgeDistribution(view=view).by_category()}
+
+
+async def test_a_block_at_a_second_height_is_refused_and_commits_go_on(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    first = {"id": "a", "type": "user_joined", "user": "alice"}
+    second = {"id": "b", "type": "user_joined", "user": "bob"}
+    third = {"id": "c", "type": "user_joined", "user": "carol"}
+    await services.log.accept(Delivery(apply=[block(5, "X", first)]), "chainhook")
+    await services.commit()
+    at_seven = Delivery(rollback=[BlockRef(7, "X")], apply=[block(7, "X", second)])
+    await services.log.accept(at_seven, "chainhook")
+    await services.log.accept(Delivery(apply=[block(8, "Y", third)]), "chainhook")
+    await services.commit()
+    reading = await services.analytics.reading()
+    assert reading.head.sequence == 3
+    assert reading.head.refused == {OTHER_HEIGHT: 2}
+    rows = await database["events_1"].find({"live": True}, {"_id": 1}).to_list(None)
+    assert sorted(row["_id"] for row in rows) == ["a", "c"]
+
+
+async def test_a_template_that_is_told_again_reads_no_badge(database: Database) -> None:
+    services = await Services.on(database, NOW)
+    issues = [issued(number) for number in range(50)]
+    issues += [issued(50, category=1, level=1)]
+    template = registered("first", NOW - 9000, category=2, level=3)
+    await services.log.accept(Delivery(events=[template, *issues]), "api")
+    await services.commit()
+    assert await categories(services) == {"participation": 50, "achievement": 1}
+    again = registered("again", NOW - 8000, category=2, level=3)
+    assert await read_by(services, again) < 5
+    assert await categories(services) == {"participation": 50, "achievement": 1}
+    moved = registered("moved", NOW - 7000, category=4)
+    assert await read_by(services, moved) >= 50
+    assert await categories(services) == {"leadership": 50, "achievement": 1}
+
+
+async def read_by(services: Services, event: Event) -> int:
+    """Return how many events the database gave the commit of an event."""
+    profile = services.database["system.profile"]
+    await services.log.accept(Delivery(events=[event]), "api")
+    await services.database.command("profile", 2)
+    await services.commit()
+    await services.database.command("profile", 0)
+    events = f"{services.database.name}.events_1"
+    read = await profile.find({"ns": events, "op": {"$in": ["query", "getmore"]}}).to_list(None)
+    await profile.drop()
+    return sum(each["nreturned"] for each in read)
