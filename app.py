@@ -229,7 +229,7 @@ def application(settings: Settings, service: Service) -> Starlette:
 
     routes = [
         *http.graphql_routes(transport, dist=DIST),
-        *rest_routes(service.context),
+        *rest_routes(service.context, seconds=service.operation_limits.seconds),
         Route("/webhooks/chainhook", hook.__call__, methods=["POST"]),
         Route("/schema.graphql", schema_file),
         Route("/healthz", service.health),

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     cache_ttl_ms: int = _setting(
         "ANALYTICS_CACHE_TTL_MS",
         300_000,
-        "How long an answer may be reused while nothing new is committed.",
+        "How long an answer may be reused while nothing new is committed; 0 for not at all.",
         unit="ms",
         ge=0,
     )

@@ -369,7 +369,7 @@ def _guarded(program: str, database_path: Path, log: Path, port: int) -> list[st
         "--port": str(port),
         "--replSet": _REPLICA_SET,
         # Without limits it would take half of the memory and a twentieth of the disk.
-        "--wiredTigerCacheSizeGB": "1",
+        "--wiredTigerCacheSizeGB": f"{_cache_gigabytes():.2f}",
         "--oplogSize": "512",
     }
     parameters = {
@@ -383,6 +383,12 @@ def _guarded(program: str, database_path: Path, log: Path, port: int) -> list[st
     for name, value in parameters.items():
         command += ["--setParameter", f"{name}={value}"]
     return command
+
+
+def _cache_gigabytes() -> float:
+    """Return an eighth of the memory, but 1 at least: what one commit changes must fit a fifth."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1.0, memory / 8 / 2**30)
 
 
 async def _become_primary(port: int) -> None:

@@ -30,7 +30,7 @@ NAMESPACE_EXISTS = 48
 KEYS_A_QUERY = 10_000
 """How many keys one query names; MongoDB refuses a query of more than 16 MB."""
 
-LAYOUT = 2
+LAYOUT = 3
 """How what is projected is laid out; raise it with any change of that, or of what is counted."""
 
 

@@ -44,6 +44,10 @@ class Refusal(StrEnum):
     """A print of the badge issuer or the community manager that is none of their known events."""
     MALFORMED_VALUE = "malformed_value"
     """A print, token or argument of a trusted contract that cannot be read."""
+    NOT_JSON = "not_json"
+    """A delivery that is no JSON in UTF-8."""
+    TOO_LARGE = "too_large"
+    """A delivery that is larger than any hook sends."""
 
 
 _HASH = re.compile(r"(?:0x)?([0-9a-f]{64})")

@@ -1,25 +1,28 @@
 """`POST /webhooks/chainhook`: a delivery is stored, then answered.
 
-A Chainhook gives up for good after three answers other than 2xx. So only a wrong token, a body
-that is no JSON or too large, and a database that is away get one; content that is refused is
-counted by its reason and answered 200.
+A Chainhook gives up for good after three answers other than 2xx. So only a wrong token, a service
+that takes no events, and a database that is away get one; whatever is refused is counted by its
+reason and answered 200.
 """
 
 import hmac
+import logging
 from typing import Final
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from ingest.chainhook import Contracts, parse
+from ingest.chainhook import Contracts, Refusal, parse
 from services.access import Access, Right
 from services.errors import AnalyticsError
+from services.events import Delivery
 from services.intake import check_enabled
 from services.log import Log
 
 MAX_BODY: Final = 40 * 1024 * 1024
 """Bytes of a delivery; Hiro's own client sends no more."""
+logger = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 1
 _STATUS = {"UNAVAILABLE": 503, "DISABLED": 503}
 
@@ -43,24 +46,30 @@ class Webhook:
         self._enabled = enabled
 
     async def __call__(self, request: Request) -> Response:
-        """Answer 200 with a receipt once the delivery is durable, or 401, 400, 413 or 503."""
+        """Answer 200 with a receipt once the delivery is durable, or 401 or 503."""
         if not self._may_ingest(request):
             return _refused(401, "UNAUTHENTICATED", "Send a token with the right to ingest.")
         try:
             check_enabled(self._enabled)
-            body = await _body(request)
-            if body is None:
-                message = f"A delivery has at most {MAX_BODY} bytes."
-                return _refused(413, "LIMIT_EXCEEDED", message)
-            payload = orjson.loads(body)
-            receipt = await self._log.accept(parse(payload, self._contracts), "chainhook")
-        except orjson.JSONDecodeError as error:
-            return _refused(400, "BAD_REQUEST", f"This is not JSON in UTF-8: {error}.")
+            delivery = self._delivery(await _body(request))
+            receipt = await self._log.accept(delivery, "chainhook")
         except ClientDisconnect:
             return Response(status_code=400)
         except AnalyticsError as error:
             return _refused(_STATUS[error.code], error.code, error.message)
         return JSONResponse({"accepted": receipt.accepted, "refused": receipt.refused})
+
+    def _delivery(self, body: bytes | None) -> Delivery:
+        """Return what a body tells; None is one that is too large."""
+        if body is None:
+            logger.error("A delivery of more than %d bytes is refused", MAX_BODY)
+            return Delivery(refused={Refusal.TOO_LARGE.value: 1})
+        try:
+            payload = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            logger.error("A delivery is refused, as it is not JSON in UTF-8: %s", error)  # noqa: TRY400  # not our fault: no traceback
+            return Delivery(refused={Refusal.NOT_JSON.value: 1})
+        return parse(payload, self._contracts)
 
     def _may_ingest(self, request: Request) -> bool:
         authorization = request.headers.get("authorization", "")
@@ -79,16 +88,15 @@ class Webhook:
 
 
 async def _body(request: Request) -> bytes | None:
-    """Return the body, or None if it is too large."""
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BODY:
-        return None
-    body = bytearray()
+    """Return the body, or None if it is too large; it is read to its end, as clients expect."""
+    body, is_too_large = bytearray(), False
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)
+        is_too_large = is_too_large or len(body) + len(chunk) > MAX_BODY
+        if is_too_large:
+            body.clear()
+        else:
+            body += chunk
+    return None if is_too_large else bytes(body)
 
 
 def _bytes(text: str) -> bytes:

@@ -69,7 +69,10 @@ class CompareInput:
     period: strawberry.Maybe[Comparison] = strawberry.field(
         description="A period that goes by the range."
     )
-    range: strawberry.Maybe[RangeInput] = strawberry.field(description="Any other range.")
+    range: strawberry.Maybe[RangeInput] = strawberry.field(
+        description="Any other range. If the range asked about is open, only up to the same moment "
+        "of this one; `comparedRange` tells what that comes to."
+    )
 
 
 @strawberry.input(
@@ -114,7 +117,7 @@ class HourOfWeekInput:
 
 @strawberry.input(description="Users by the badges that they hold, of those that are meant.")
 class HoldingInput:
-    least: int = _input("At least so many.")
+    least: int = _input("At least so many, 0 or more.")
     most: int | None = _input("At most so many; without it, any number.", None)
 
 
@@ -150,7 +153,7 @@ class PeopleInput:
         description="Those who hold so many badges."
     )
     member_of: strawberry.Maybe[strawberry.ID] = strawberry.field(
-        description="The members of the community with this id."
+        description="The members of the community with this id, whatever the filter."
     )
     cohort: strawberry.Maybe[CohortInput] = strawberry.field(
         description="Those of a cohort, or of a cell of it."

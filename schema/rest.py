@@ -13,12 +13,13 @@ A series is `[{"date", "count"}]`, and what has parts is `{name: count}`.
 | `period`, `limit`      | of snapshots: HOURLY, DAILY, WEEKLY, MONTHLY; 1 to 100, by default 20 |
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -58,14 +59,18 @@ _UNITS = {
     "m": Granularity.MONTH,
     "y": Granularity.YEAR,
 }
-_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "UNAVAILABLE": 503}
+_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404}
+_STATUS |= {"UNAVAILABLE": 503, "TIME_LIMIT_EXCEEDED": 503}
 _MAX_BODY = 10_000
 
 Answered = Callable[[Context, Request], Awaitable[object]]
 
 
-def rest_routes(context: ContextFactory) -> list[BaseRoute]:
-    """Return the routes of the REST surface; `context` is that of a GraphQL request."""
+def rest_routes(context: ContextFactory, *, seconds: float) -> list[BaseRoute]:
+    """Return the routes of the REST surface; `context` is that of a GraphQL request.
+
+    No answer takes longer than `seconds`.
+    """
 
     def route(path: str, answer: Answered, right: Right, method: str) -> Route:
         async def respond(request: Request) -> Response:
@@ -73,11 +78,14 @@ def rest_routes(context: ContextFactory) -> list[BaseRoute]:
                 found = await context(request, {})
                 assert isinstance(found, Context)  # noqa: S101  # the factory is wired in app.py
                 found.require(right)
-                return JSONResponse({"success": True, "data": plain(await answer(found, request))})
+                async with asyncio.timeout(seconds):
+                    data = plain(await answer(found, request))
+                return JSONResponse({"success": True, "data": data})
+            except TimeoutError:
+                message = f"This took longer than {seconds:g} seconds; ask for less, or later."
+                return _refused(AnalyticsError("TIME_LIMIT_EXCEEDED", message, maximum=seconds))
             except AnalyticsError as error:
-                body = {"code": error.code, "message": error.message, **error.details}
-                status = _STATUS.get(error.code, 400)
-                return JSONResponse({"success": False, "error": body}, status)
+                return _refused(error)
             except ClientDisconnect:
                 return Response(status_code=400)
 
@@ -93,17 +101,25 @@ def rest_routes(context: ContextFactory) -> list[BaseRoute]:
     ]
 
 
-def plain(value: object) -> object:
-    """Return an answer as JSON, in the shapes of the original."""
+def _refused(error: AnalyticsError) -> Response:
+    body = {"code": error.code, "message": error.message, **error.details}
+    return JSONResponse({"success": False, "error": body}, _STATUS.get(error.code, 400))
+
+
+def plain(value: object, kind: object = None) -> object:
+    """Return an answer as JSON, in the shapes of the original; `kind` is its type, if known."""
     if isinstance(value, SeriesPoint):
         value = {"date": value.start, "count": value.value}
     elif is_dataclass(value):
-        value = {each.name: getattr(value, each.name) for each in fields(value)}
+        kinds = get_type_hints(type(value))
+        names = [each.name for each in fields(value)]
+        return {to_camel_case(name): plain(getattr(value, name), kinds[name]) for name in names}
     if isinstance(value, Mapping):
         return {to_camel_case(name): plain(each) for name, each in value.items()}
     if isinstance(value, list):
-        parts = {each.key: each.count for each in value if isinstance(each, Slice)}
-        return parts or [plain(each) for each in value]
+        if kind == list[Slice]:
+            return {each.key: each.count for each in value}
+        return [plain(each) for each in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value.name if isinstance(value, Enum) else value
@@ -128,8 +144,11 @@ def _family(name: str) -> Answered:
 
 async def _figures(answer: Answer) -> dict[str, object]:
     # A series that is too long for the range is left out, as its refusal is no series.
-    found = await collect(answer)
-    return {name: figure for name, figure in found.items() if figure != "TOO_MANY_BUCKETS"}
+    return {
+        name: plain(figure, get_type_hints(getattr(type(answer), name))["return"])
+        for name, figure in (await collect(answer)).items()
+        if figure != "TOO_MANY_BUCKETS"
+    }
 
 
 async def _trend(context: Context, request: Request) -> object:
@@ -209,18 +228,16 @@ def _range(request: Request) -> RangeSpec | None:
         return Last(int(found[1]), _UNITS[found[2]])
     if not start and not end:
         return None
-    until = _bound("endDate", end)
-    if isinstance(until, date):
-        until += timedelta(days=1)
-    return Between(_bound("startDate", start), until)
+    return Between(_bound("startDate", start), _bound("endDate", end, timedelta(days=1)))
 
 
-def _bound(name: str, text: str | None) -> int | date | None:
+def _bound(name: str, text: str | None, later: timedelta = timedelta()) -> int | date | None:
+    """Return a bound as the range takes it, a date that much later."""
     if not text:
         return None
     try:
         if len(text) == len("2026-01-31"):
-            return date.fromisoformat(text)
+            return date.fromisoformat(text) + later
         # A space in the place of the plus sign that a query string makes of it.
         return milliseconds(datetime.fromisoformat(text.replace(" ", "+")))
     except (ValueError, OverflowError) as error:

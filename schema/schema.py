@@ -1,12 +1,15 @@
 """The schema: the lists of queries, mutations and subscriptions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
 from functools import cache
 from inspect import getdoc
 from typing import Any
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 import schema.types  # noqa: F401  # lends the types that the resolvers answer with
@@ -54,19 +57,44 @@ class Subscription:
     )
 
 
+def _position(value: object) -> int:
+    if type(value) is not int or not 0 <= value < MAX_POSITION:
+        raise ValueError("A position is a whole number, 0 or more.")
+    return value
+
+
+def _time_zone(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("A time zone is a string, such as Europe/Berlin.")  # noqa: TRY004  # what graphql-core tells the client
+    return value
+
+
+MAX_POSITION = 2**53
+"""The first whole number that JSON's readers may no longer tell from the next."""
+
 SCALARS: Mapping[object, ScalarDefinition] = {
+    datetime: replace(
+        DateTimeDefinition,
+        description="An instant in RFC 3339, such as 2026-01-31T12:00:00Z; without an offset UTC.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+    ),
+    date: replace(
+        DateDefinition,
+        description="A date, such as 2026-01-31.",
+        specified_by_url="https://scalars.graphql.org/andimarek/local-date",
+    ),
     Position: strawberry.scalar(
         name="Position",
         description="The number of a committed batch: 0 before the first, then 1, 2, 3, ...",
         serialize=int,
-        parse_value=int,
+        parse_value=_position,
     ),
     TimeZone: strawberry.scalar(
         name="TimeZone",
         description="The name of an IANA time zone, such as Europe/Berlin.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc6557",
         serialize=str,
-        parse_value=str,
+        parse_value=_time_zone,
     ),
 }
 

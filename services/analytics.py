@@ -19,7 +19,7 @@ from services.community import CommunityMetrics
 from services.distribution import BadgeDistribution
 from services.errors import AnalyticsError
 from services.events import EventType
-from services.figures import Where, matched
+from services.figures import Where, check
 from services.issuance import IssuanceMetrics
 from services.overview import Overview
 from services.paging import Page
@@ -119,13 +119,13 @@ class Analytics:
     async def view(self, question: Question, reading: Reading | None = None) -> View:
         """Return what the families answer of a question.
 
-        Raises `WindowError`, or `AnalyticsError` for a filter as `matched` does.
+        Raises `WindowError`, or `AnalyticsError` for a filter as `check` does.
         """
         at = reading or await self.reading()
         categories = tuple(map(self._names.category_key, question.where.categories))
         levels = tuple(map(self._names.level_key, question.where.levels))
         where = replace(question.where, categories=categories, levels=levels)
-        matched(at, where)
+        check(at, where, self._names.configured())
         now = self._clock()
         window = resolve(
             question.range,
@@ -163,7 +163,8 @@ class Analytics:
         self, page: Page, types: Sequence[EventType], told: activity.Told
     ) -> activity.ActivityConnection:
         """Return a page of what happened."""
-        key = ("activity", page, tuple(sorted(types)), told)
+        types = sorted(set(types))
+        key = ("activity", page, tuple(types), told)
         return await self.kept(key, lambda at: activity.answer(at, page, types, told))
 
     async def badges(

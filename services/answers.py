@@ -110,6 +110,11 @@ class Names:
     categories: Mapping[int, str]
     levels: Mapping[int, str]
 
+    def configured(self) -> Mapping[str, frozenset[str]]:
+        """Return the keys of categories and levels that have a name."""
+        names = {"category": self.categories, "level": self.levels}
+        return {each: frozenset(map(str, numbers)) for each, numbers in names.items()}
+
     def category(self, key: str) -> str:
         """Return the name of a category: `unknown (9)` if none is configured for 9."""
         return _named(self.categories, key)

@@ -294,8 +294,10 @@ class Batch:
             if id_ in self._fresh:
                 self._writes.append((events, InsertOne(record)))
             elif _mutable(record) != self._before[id_]:
-                fields = {name: record[name] for name in _MUTABLE if name in record}
-                self._writes.append((events, UpdateOne({"_id": id_}, {"$set": fields})))
+                before = dict(zip(_MUTABLE, self._before[id_], strict=True))
+                fields = {name: record.get(name) for name in _MUTABLE}
+                moved = {name: now for name, now in fields.items() if now != before[name]}
+                self._writes.append((events, UpdateOne({"_id": id_}, {"$set": moved})))
 
 
 _MUTABLE = ("stands", "live", "facts", "row")

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import fields, is_dataclass
 from typing import TypeVar, cast
 
 from aiocache import SimpleMemoryCache
@@ -12,21 +13,27 @@ T = TypeVar("T")
 
 KEPT_POSITIONS = 3
 """Of how many positions answers are kept: nobody asks at an old one, but who began there."""
+KEPT_VALUES = 60_000
+"""How many values all answers have that are kept, as `size_of` counts them; about 50 MB."""
+
+KEY_CHARACTERS = 500
+"""How many characters of a key, which may name many filters, are taken for one value."""
 
 
 class AnswerCache:
     """A bounded cache in which concurrent askers of one answer cause one computation."""
 
-    def __init__(self, *, ttl_seconds: float, size: int = 5_000) -> None:
+    def __init__(self, *, ttl_seconds: float, size: int = KEPT_VALUES) -> None:
         """`ttl_seconds` is a ceiling: after it, an answer is computed again in any case.
 
-        `size` is how many answers are kept of one position.
+        With a ceiling of 0 nothing is kept; `size` is how many values are, of all answers.
         """
         self._cache = SimpleMemoryCache()
         self._ttl = ttl_seconds
         self._size = size
-        self._names: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
-        """What is kept, by the position, the oldest first."""
+        self._kept = 0
+        self._sizes: OrderedDict[str, OrderedDict[str, int]] = OrderedDict()
+        """The sizes of what is kept, by the position and the key, the oldest first."""
         self._computing: dict[str, asyncio.Task[object]] = {}
         self.hits = 0
         self.misses = 0
@@ -60,16 +67,32 @@ class AnswerCache:
 
     async def _compute(self, position: str, key: str, compute: Callable[[], Awaitable[T]]) -> T:
         answer = await compute()
+        size = size_of(answer) + len(key) // KEY_CHARACTERS
+        # No ceiling at all is what aiocache takes 0 for.
+        if self._ttl <= 0 or size > self._size:
+            return answer
         # In a tuple, for None is an answer too.
         await self._cache.set(key, (answer,), ttl=self._ttl)
-        names = self._names.setdefault(position, OrderedDict())
-        names[key] = None
-        names.move_to_end(key)
-        if len(names) > self._size:
-            oldest, _ = names.popitem(last=False)
-            await self._cache.delete(oldest)
-        while len(self._names) > KEPT_POSITIONS:
-            _, dropped = self._names.popitem(last=False)
-            for name in dropped:
-                await self._cache.delete(name)
+        sizes = self._sizes.setdefault(position, OrderedDict())
+        self._kept += size - sizes.pop(key, 0)
+        sizes[key] = size
+        while self._kept > self._size or len(self._sizes) > KEPT_POSITIONS:
+            await self._drop_oldest()
         return answer
+
+    async def _drop_oldest(self) -> None:
+        position, sizes = next(iter(self._sizes.items()))
+        key, size = sizes.popitem(last=False)
+        if not sizes:
+            del self._sizes[position]
+        self._kept -= size
+        await self._cache.delete(key)
+
+
+def size_of(answer: object) -> int:
+    """Return about how many values an answer has: of a list those of its first entry, so often."""
+    if isinstance(answer, list | tuple) and answer:
+        return len(answer) * size_of(answer[0])
+    if is_dataclass(answer):
+        return 1 + sum(size_of(getattr(answer, each.name)) for each in fields(answer))
+    return 1

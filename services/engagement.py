@@ -26,7 +26,7 @@ def steps(badges: Iterable[Span]) -> Counter[int]:
     for issued, revoked in badges:
         found[issued] += 1
         if revoked is not None:
-            found[max(issued, revoked)] -= 1
+            found[revoked] -= 1
     return Counter({at: by for at, by in found.items() if by})
 
 

@@ -153,7 +153,8 @@ def of_badge(
 
     The earliest issue takes effect. Category and level are those of the latest update, else of
     the issue, else of the template; the community is the issue's, else the template's. The
-    first revocation counts, and as hard if any burned the badge.
+    first revocation counts, and as hard if any burned the badge; none takes effect before the
+    issue does, whatever time it tells.
     """
     if len(records) > 1:
         records = sorted(records, key=order)
@@ -167,7 +168,7 @@ def of_badge(
             category = category if record.get("category") is None else record["category"]
             level = level if record.get("level") is None else record["level"]
         elif record["type"] == EventType.BADGE_REVOKED:
-            revoked = record["at"] if revoked is None else revoked
+            revoked = max(issue["at"], record["at"]) if revoked is None else revoked
             hard = hard or bool(record.get("hard"))
     community = issue.get("community")
     template = templates.get(issue["template"]) if issue.get("template") else None
@@ -191,7 +192,10 @@ def of_badge(
 
 
 def of_community(records: Iterable[Record]) -> tuple[Record, CommunityFacts] | None:
-    """Return the record whose creation takes effect and the facts; None if not created."""
+    """Return the record whose creation takes effect and the facts; None if not created.
+
+    No deactivation takes effect before the creation does, whatever time it tells.
+    """
     ordered = sorted(records, key=order)
     created = next((r for r in ordered if r["type"] == EventType.COMMUNITY_CREATED), None)
     if created is None:
@@ -201,7 +205,7 @@ def of_community(records: Iterable[Record]) -> tuple[Record, CommunityFacts] | N
         if record["type"] == EventType.COMMUNITY_TRANSFERRED:
             owner = record["user"]
         elif record["type"] == EventType.COMMUNITY_DEACTIVATED and deactivated is None:
-            deactivated = record["at"]
+            deactivated = max(created["at"], record["at"])
     return created, CommunityFacts(
         community=created["community"],
         name=created.get("name"),

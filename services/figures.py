@@ -6,7 +6,7 @@ There are two ways to a figure, and the families do not know which one is taken:
 
 from array import array
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from heapq import nsmallest
 from typing import Protocol
@@ -125,13 +125,12 @@ def held_bin(held: int) -> str:
     return HELD_BINS[bisect(BIN_STARTS, held) - 1]
 
 
-def matched(reading: Reading, where: Where) -> dict[str, list[int]]:
-    """Return the codes of a filter by dimension.
+def check(reading: Reading, where: Where, configured: Mapping[str, Container[str]]) -> None:
+    """Check the keys of a filter; `configured` are the known ones of which no badge need be.
 
     Raises `AnalyticsError` with code LIMIT_EXCEEDED for too many keys, and UNKNOWN_KEY for keys
-    that never occurred.
+    that are neither configured nor ever occurred.
     """
-    found = {}
     for dimension, keys in where.dimensions().items():
         if len(keys) > MAX_KEYS:
             raise AnalyticsError(
@@ -140,17 +139,27 @@ def matched(reading: Reading, where: Where) -> dict[str, list[int]]:
                 limit="keys",
                 maximum=MAX_KEYS,
             )
-        codes = {key: reading.codes.code(dimension, key) for key in keys}
-        unknown = sorted(key for key, code in codes.items() if code is None)
+        known = configured.get(dimension, ())
+        unknown = sorted(
+            key for key in keys if key not in known and reading.codes.code(dimension, key) is None
+        )
         if unknown:
-            raise AnalyticsError(
-                "UNKNOWN_KEY",
-                f"There is no {_SPOKEN[dimension]} {', '.join(unknown)}.",
-                dimension=_SPOKEN[dimension],
-                keys=unknown,
-            )
-        found[dimension] = [code for code in codes.values() if code is not None]
-    return found
+            raise unknown_key(_SPOKEN[dimension], unknown)
+
+
+def unknown_key(dimension: str, keys: Sequence[str]) -> AnalyticsError:
+    """Return the refusal of keys of which nothing is known."""
+    message = f"There is no {dimension} {', '.join(keys)}."
+    return AnalyticsError("UNKNOWN_KEY", message, dimension=dimension, keys=list(keys))
+
+
+def matched(reading: Reading, where: Where) -> dict[str, list[int]]:
+    """Return the codes of a filter by dimension, of the keys that have occurred."""
+    code = reading.codes.code
+    return {
+        dimension: [found for key in keys if (found := code(dimension, key)) is not None]
+        for dimension, keys in where.dimensions().items()
+    }
 
 
 _SPOKEN = {"template": "badge"} | {

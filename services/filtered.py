@@ -116,9 +116,10 @@ class TableFigures:
         return badges if range_ is None else only(badges, within(badges["at"], *range_))
 
     async def _facts(self) -> "_Facts":
-        if self._loading is None:
-            self._loading = asyncio.ensure_future(self._load())
-        return await asyncio.shield(self._loading)
+        loading = self._loading
+        if loading is None or (loading.done() and loading.exception() is not None):
+            loading = self._loading = asyncio.ensure_future(self._load())
+        return await asyncio.shield(loading)
 
     async def _load(self) -> "_Facts":
         codes, columns = matched(self._reading, self._where), self._reading.columns

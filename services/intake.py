@@ -20,7 +20,8 @@ EARLIEST = 1_609_459_200_000
 LEEWAY_MS = 86_400_000
 """How far in the future the time of an event may lie, for clocks that differ."""
 MAX_NUMBER = 2**31 - 1
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+_IDENTIFIER = re.compile(r"(?!-$)[A-Za-z0-9._:@-]{1,128}")
+"""A hyphen alone stands for what is not known."""
 _MAX_NAME = 256
 
 
@@ -120,8 +121,9 @@ def checked(event: Mapping[str, Any], network: str) -> Event:
     """
     known = {name: value for name, value in event.items() if value is not None}
     client_id = known.pop("client_id", None)
+    people = _PEOPLE.get(EventType(known["type"]), "user")
     for name, value in known.items():
-        _check(name, value)
+        _check(people if name == "user" else name, value)
     if client_id is not None:
         _check("id", client_id)
     at = known.setdefault("at", milliseconds())
@@ -133,6 +135,14 @@ def checked(event: Mapping[str, Any], network: str) -> Event:
     known["type"] = str(EventType(known["type"]))
     known["id"] = identity("api", network, client_id or secrets.token_hex(16))
     return cast("Event", known)
+
+
+_PEOPLE = {
+    EventType.BADGE_ISSUED: "recipient",
+    EventType.COMMUNITY_CREATED: "owner",
+    EventType.MEMBER_ADDED: "member",
+}
+"""What the API calls the user of an event."""
 
 
 def check_enabled(enabled: bool) -> None:
@@ -153,5 +163,5 @@ def _check(name: str, value: object) -> None:
     elif name not in ("at", "hard", "type") and not _IDENTIFIER.fullmatch(str(value)):
         raise Rejected(
             RejectionCode.BAD_ID,
-            f"`{name}` has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -",
+            f"`{name}` has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -, not a hyphen alone.",
         )

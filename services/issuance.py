@@ -83,6 +83,7 @@ FAMILY = Family(
             title="Total badges revoked",
             unit="badges",
             formula="badges revoked up to the end of the bucket",
+            caveats="A revocation that is dated before its issue counts from the issue on.",
             values=stock("revoked"),
         ),
         Metric(

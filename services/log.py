@@ -13,20 +13,25 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any, TypeAlias
 
+import bson
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from documents.log import LogEntry
 from documents.projection import Collection, Database
 from services.errors import AnalyticsError
-from services.events import Block, Delivery, Event
+from services.events import Delivery, Event
 
 Session: TypeAlias = AsyncIOMotorClientSession
 
 logger = logging.getLogger(__name__)
 
 ENTRY_EVENTS = 20_000
-"""Events that one document of the log holds at most; at 300 bytes each a third of the limit."""
+"""Events that one document of the log holds at most."""
+ENTRY_BYTES = 8_000_000
+"""About how long a document of the log is at most; MongoDB refuses one of 16 MB."""
+_OVERHEAD = 50
+"""Bytes that an entry of a list takes beside itself, its identity in `client_ids` among them."""
 GROUP_EVENTS = 40_000
 """Events that are written together at most."""
 TRANSACTION_SECONDS = 15
@@ -247,60 +252,81 @@ def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _entries(delivery: Delivery, source: str) -> Iterator[dict[str, Any]]:
-    """Return the delivery as documents of the log, more than one only if it is very large."""
-    events, seen = [], set()
+@dataclass(slots=True)
+class _Entry:
+    """A part of a delivery that one document of the log holds."""
+
+    rolled_back: list[dict[str, Any]] = field(default_factory=list)
+    applied: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    size: int = 0
+    length: int = 0
+    """About how many bytes it has."""
+
+
+def _parts(delivery: Delivery) -> list[_Entry]:
+    """Split a delivery at `ENTRY_EVENTS` and `ENTRY_BYTES`, within a block too."""
+    parts = [_Entry()]
+
+    def part(length: int, size: int = 0) -> _Entry:
+        last = parts[-1]
+        if last.size + size > ENTRY_EVENTS or (last.length and last.length + length > ENTRY_BYTES):
+            last = _Entry()
+            parts.append(last)
+        last.size += size
+        last.length += length
+        return last
+
+    for reference in delivery.rollback:
+        told = {"height": reference.height, "hash": reference.hash}
+        part(_length(told)).rolled_back.append(told)
+    for block in delivery.apply:
+        head = {
+            "height": block.height,
+            "hash": block.hash,
+            "parent": block.parent,
+            "at": block.at,
+        }
+        holder = part(_length(head))
+        holder.applied.append({**head, "events": []})
+        for event in block.events:
+            entry = part(_length(event), 1)
+            if entry is not holder:
+                holder = entry
+                holder.applied.append({**head, "events": []})
+            holder.applied[-1]["events"].append(event)
+    seen = set[str]()
     for event in delivery.events:
         if event["id"] not in seen:
             seen.add(event["id"])
-            events.append(event)
-    parts = list(_parts(delivery.apply)) or [([], 0)]
-    for number, (blocks, count) in enumerate(parts):
-        last = number == len(parts) - 1
+            part(_length(event), 1).events.append(event)
+    return parts
+
+
+def _length(value: Mapping[str, Any]) -> int:
+    return len(bson.encode(value)) + _OVERHEAD
+
+
+def _entries(delivery: Delivery, source: str) -> Iterator[dict[str, Any]]:
+    """Return the delivery as documents of the log, more than one only if it is very large."""
+    parts = _parts(delivery)
+    for number, part in enumerate(parts):
         document: dict[str, Any] = {
             "source": source,
             "received": int(time() * 1000),
-            "size": count + (len(events) if last else 0),
-            "applied": blocks,
+            "size": part.size,
+            "applied": part.applied,
         }
         if not number:
-            document["rolled_back"] = [
-                {"height": b.height, "hash": b.hash} for b in delivery.rollback
-            ]
             document["refused"] = dict(delivery.refused)
-        if last and events:
-            document["events"] = events
-            document["client_ids"] = [event["id"] for event in events]
-        if not last:
+        if part.rolled_back or not number:
+            document["rolled_back"] = part.rolled_back
+        if part.events:
+            document["events"] = part.events
+            document["client_ids"] = [event["id"] for event in part.events]
+        if number < len(parts) - 1:
             document["partial"] = True
         yield document
-
-
-def _parts(blocks: Sequence[Block]) -> Iterator[tuple[list[Any], int]]:
-    """Split blocks into lists of at most ENTRY_EVENTS events; a block may be split too."""
-    part: list[dict[str, Any]] = []
-    count = 0
-    for block in blocks:
-        rest: list[Event] = list(block.events)
-        while True:
-            taken, rest = rest[: ENTRY_EVENTS - count], rest[ENTRY_EVENTS - count :]
-            part.append(
-                {
-                    "height": block.height,
-                    "hash": block.hash,
-                    "parent": block.parent,
-                    "at": block.at,
-                    "events": taken,
-                }
-            )
-            count += len(taken)
-            if count >= ENTRY_EVENTS:
-                yield part, count
-                part, count = [], 0
-            if not rest:
-                break
-    if part:
-        yield part, count
 
 
 @dataclass(frozen=True)

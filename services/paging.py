@@ -56,7 +56,12 @@ class Page:
         backward = last is not None or (first is None and before is not None)
         size = last if last is not None else DEFAULT_PAGE if first is None else first
         if not 1 <= size <= MAX_PAGE:
-            raise bad_page(f"A page has 1 to {MAX_PAGE} entries.", minimum=1, maximum=MAX_PAGE)
+            raise bad_page(
+                f"A page has 1 to {MAX_PAGE} entries.",
+                limit="first" if last is None else "last",
+                minimum=1,
+                maximum=MAX_PAGE,
+            )
         return cls(size=size, backward=backward, cursor=(before if backward else after) or None)
 
 

@@ -13,13 +13,13 @@ from pyroaring import BitMap
 from services.answers import Position, instant
 from services.columns import within
 from services.errors import AnalyticsError
-from services.figures import bitmap
+from services.figures import bitmap, unknown_key
 from services.paging import Page, PageInfo, cut
 from services.reading import Range
 from services.retention import RetentionMode
 from services.tables import MEMBERSHIP, NEVER, Rows, UserRow
 from services.view import View
-from services.window import Granularity
+from services.window import Granularity, reached
 
 
 class PersonOrder(StrEnum):
@@ -148,7 +148,10 @@ MAX_OFFSET = 100
 async def people(
     view: View, group: Group | None, order: PersonOrder, page: Page
 ) -> PersonConnection:
-    """Return a page of users. Raises `AnalyticsError` with code BAD_PAGE or LIMIT_EXCEEDED."""
+    """Return a page of users.
+
+    Raises `AnalyticsError` with code BAD_PAGE, BAD_USER_INPUT, LIMIT_EXCEEDED or UNKNOWN_KEY.
+    """
     members = await members_of(view, group)
     rows = await view.reading.columns.users()
     ordinals = np.frombuffer(members.to_array(), np.uint32).astype(np.int64)
@@ -208,6 +211,8 @@ async def _waiting(view: View, _: Waiting) -> BitMap:
 
 
 async def _holding(view: View, group: Holding) -> BitMap:
+    if not 0 <= group.least <= (group.least if group.most is None else group.most):
+        raise AnalyticsError("BAD_USER_INPUT", "`least` is 0 or more, and at most `most`.")
     held = await view.figures.held_by()
     wanted = held >= group.least
     if group.most is not None:
@@ -217,6 +222,8 @@ async def _holding(view: View, group: Holding) -> BitMap:
 
 async def _member_of(view: View, group: MemberOf) -> BitMap:
     code = view.reading.codes.code("community", group.community)
+    if not code:
+        raise unknown_key("community", [group.community])
     members = await view.reading.columns.facts(
         lambda rows: (rows["kind"] == MEMBERSHIP) & (rows["community"] == code)
     )
@@ -225,7 +232,7 @@ async def _member_of(view: View, group: MemberOf) -> BitMap:
 
 async def _in_cohort(view: View, group: InCohort) -> BitMap:
     calendar = view.window.calendar
-    start = calendar.floor(group.start, group.by)
+    start = calendar.floor(reached(group.start), group.by)
     bounds = [start, calendar.next(start, group.by)]
     if group.offset is not None and not 0 <= group.offset <= MAX_OFFSET:
         raise AnalyticsError(
@@ -258,7 +265,7 @@ def _end(view: View, by: Granularity) -> int:
 
 async def _in_state(view: View, group: InState) -> BitMap:
     calendar = view.window.calendar
-    start = calendar.floor(group.start, group.by)
+    start = calendar.floor(reached(group.start), group.by)
     end, before = calendar.next(start, group.by), calendar.back(start, 1, group.by)
     now, then, earlier = await view.figures.distinct(
         "issued", [(start, end), (before, start), (0, start)]

@@ -167,9 +167,8 @@ def _found(truth: Truth, of_type: dict[str, list[Told]]) -> None:
     for event in of_type[EventType.COMMUNITY_DEACTIVATED]:
         community = truth.communities.get(event["community"])
         if community:
-            community.deactivated = (
-                event["at"] if community.deactivated is None else (community.deactivated)
-            )
+            first = event["at"] if community.deactivated is None else community.deactivated
+            community.deactivated = max(first, community.at)
             truth.events.append(event)
 
 
@@ -188,7 +187,8 @@ def _issue(truth: Truth, of_type: dict[str, list[Told]]) -> None:
     for event in of_type[EventType.BADGE_REVOKED]:
         badge = issued.get(event["badge"])
         if badge:
-            badge.revoked = event["at"] if badge.revoked is None else badge.revoked
+            first = event["at"] if badge.revoked is None else badge.revoked
+            badge.revoked = max(first, badge.at)
             badge.hard = badge.hard or bool(event.get("hard"))
             truth.events.append(event)
     truth.badges = list(issued.values())

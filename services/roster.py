@@ -60,7 +60,7 @@ class Roster:
         user.held += sign * (badge.revoked is None)
         user.steps[badge.at] += sign
         if badge.revoked is not None:
-            user.steps[max(badge.at, badge.revoked)] -= sign
+            user.steps[badge.revoked] -= sign
 
     def appearance(self, record: Record) -> None:
         """Count an appearance that has come to be live, or take one away that ceased to be."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
 from documents.log import Commit
@@ -28,7 +28,7 @@ from services.paging import Page, PageInfo, bad_page, found
 from services.reading import Reading
 from services.trends import MetricDefinition, define
 from services.updates import Updates
-from services.window import Bucket, Calendar, Granularity
+from services.window import Bucket, Calendar, Granularity, reached
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ class Snapshots:
         start = (
             self._calendar.back(now, 1, granularity)
             if at is None
-            else (self._calendar.floor(at, granularity))
+            else self._calendar.floor(reached(at), granularity)
         )
         bucket = Bucket(start, self._calendar.next(start, granularity))
         reading = await self._analytics.reading()
@@ -360,17 +360,24 @@ class Snapshots:
         names = [row["_id"] for row in rows]
         stored = {row["_id"]: row async for row in self._records.find({"_id": {"$in": names}})}
         writes: list[Operation] = [
-            ReplaceOne(
-                {"_id": row["_id"]},
-                row | {"revision": stored.get(row["_id"], {}).get("revision", 0) + 1},
-                upsert=True,
-            )
+            UpdateOne({"_id": row["_id"]}, [_renewed(row)], upsert=True)
             for row in rows
             if renew or row["values"] != stored.get(row["_id"], {}).get("values")
         ]
         if writes:
             committed = await self._ledger.record("SNAPSHOT", [(self._records, writes)])
             await self._updates.publish(committed.position)
+
+
+def _renewed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the stage that makes a stored snapshot the new one, unless it is of a later position.
+
+    Another process may have measured later and written earlier.
+    """
+    revision = {"$add": [{"$ifNull": ["$revision", 0]}, 1]}
+    renewed = {"$mergeObjects": [{"$literal": row}, {"revision": revision}]}
+    is_later = {"$gt": ["$position", row["position"]]}
+    return {"$replaceWith": {"$cond": [is_later, "$$ROOT", renewed]}}
 
 
 def _id(period: SnapshotPeriod, bucket: Bucket) -> str:

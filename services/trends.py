@@ -50,6 +50,8 @@ class Trend:
     """When it was computed."""
     range: ResolvedRange
     """The range that the series covers."""
+    compared_range: ResolvedRange | None
+    """What that is compared with, if open only up to the same moment; null without it."""
     metric: MetricDefinition
     """What the values mean."""
     granularity: Granularity
@@ -78,10 +80,12 @@ def define(name: str) -> MetricDefinition:
 
 async def trend(view: View, name: str, granularity: Granularity) -> Trend:
     """Compute a trend. Raises `WindowError` if the window has too many buckets."""
+    earlier = view.earlier()
     return Trend(
         position=Position(view.reading.head.position),
         as_of=instant(view.window.now),
         range=resolved(view.window),
+        compared_range=None if earlier is None else resolved(earlier),
         metric=define(name),
         granularity=granularity,
         points=await view.series(METRICS[name][1], granularity),

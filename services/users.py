@@ -112,7 +112,8 @@ FAMILY = Family(
             title="Retention rate",
             unit="share",
             formula="of the users active in the bucket before, the share active in this one",
-            caveats="Null if nobody was active then.",
+            caveats="Null if nobody was active then. Before a range of n calendar units are the n "
+            "units before, before any other range is one of its length.",
             values=_retention,
             looks_back=True,
             is_rate=True,

@@ -22,6 +22,7 @@ from services.window import (
     RangeSpec,
     ValueComparison,
     Window,
+    WindowError,
     change,
     change_of_rate,
     compare,
@@ -146,12 +147,20 @@ class View:
             points.append(point(bucket, value, comparison))
         return points
 
+    def earlier(self) -> Window | None:
+        """Return the window that this one is compared with, None without a comparison.
+
+        Raises `WindowError`.
+        """
+        if self.compared is None:
+            return None
+        return compare(self.window, self.compared, earliest=self.reading.head.earliest)
+
     async def value(self, metric: Metric) -> tuple[float | None, ValueComparison | None]:
         """Return a metric over the window, and how that compares."""
-        window = self.window
+        window, earlier = self.window, self.earlier()
         buckets = [Bucket(window.start, window.end)]
-        if self.compared is not None:
-            earlier = compare(window, self.compared, earliest=self.reading.head.earliest)
+        if earlier is not None:
             buckets.append(Bucket(earlier.start, earlier.end))
         now, *then = await self.values(metric, buckets)
         return now, _compared(metric, now, then[0]) if then else None
@@ -175,15 +184,18 @@ class View:
             return []
         ranges = [(bucket.start, bucket.end) for bucket in buckets]
         if metric.looks_back:
-            back, floor = self.window.calendar.back, self.window.calendar.floor
-            before = [
-                (start - (end - start), start)
-                if granularity is None
-                else (back(start, 1, granularity), floor(start, granularity))
-                for start, end in ranges
-            ]
-            ranges = [*before, *ranges]
+            ranges = [*(self._before(each, granularity) for each in ranges), *ranges]
         return await metric.values(self.figures, ranges)
+
+    def _before(self, bucket: Range, granularity: Granularity | None) -> Range:
+        """Return what is before a bucket, or before a range of as many units as the window."""
+        start, end = bucket
+        calendar, last = self.window.calendar, self.window.last
+        if granularity is not None:
+            return calendar.back(start, 1, granularity), calendar.floor(start, granularity)
+        if last is not None:
+            return calendar.shift(start, -last.n, last.unit), start
+        return start - (end - start), start
 
 
 def _compared(metric: Metric, now: float | None, then: float | None) -> ValueComparison:
@@ -234,6 +246,11 @@ class Answer:
         """The range that the series and the breakdowns are about."""
         return resolved(self.view.window)
 
+    def compared_range(self) -> ResolvedRange | None:
+        """What that is compared with, if open only up to the same moment; null without it."""
+        earlier = self.view.earlier()
+        return None if earlier is None else resolved(earlier)
+
 
 def figure(
     compute: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
@@ -256,12 +273,13 @@ _FIGURE = "is_figure"
 async def collect(answer: Answer) -> dict[str, Any]:
     """Return every figure of an answer, with default arguments, by its name.
 
-    A figure that is refused, such as a series that is too long, gives the code of the refusal.
+    A series that the window refuses, as it is too long, gives the code of the refusal. Whatever
+    else is raised, such as that the database is away, is raised from here.
     """
     names = [name for name, method in vars(type(answer)).items() if hasattr(method, _FIGURE)]
     found = await gather(*(getattr(answer, name)() for name in names), return_exceptions=True)
     for each in found:
-        if isinstance(each, BaseException) and not isinstance(each, AnalyticsError):
+        if isinstance(each, BaseException) and not isinstance(each, WindowError):
             raise each
-    codes = (each.code if isinstance(each, AnalyticsError) else each for each in found)
+    codes = (each.code if isinstance(each, WindowError) else each for each in found)
     return dict(zip(names, codes, strict=True))

@@ -67,6 +67,7 @@ __all__ = [
     "month_index",
     "month_of_day",
     "month_start",
+    "reached",
     "resolve",
     "series",
 ]
@@ -116,7 +117,8 @@ class Between:
 
     A bound is an instant, or a local date, which stands for its first instant. Instants are
     widened to quarter hours. Without a start the range begins as all time does, and without an
-    end it goes to the end of the open day.
+    end it goes to the end of the open day; where nothing lies between, it is the one day beside
+    the bound that is given.
     """
 
     start: int | date | None = None
@@ -206,8 +208,11 @@ def resolve(
     end = calendar.next(now, Granularity.DAY)
     if bounds.start is not None:
         start = _bound(calendar, bounds.start) // ATOM_MS * ATOM_MS
+        end = max(end, calendar.next(start, Granularity.DAY))
     if bounds.end is not None:
         end = _atom_end(_bound(calendar, bounds.end))
+        if bounds.start is None:
+            start = min(start, calendar.floor(end - 1, Granularity.DAY))
     window = Window(start, end, zone, week_start, now, is_all_time=bounds == Between())
     return _checked(window)
 
@@ -300,9 +305,10 @@ class Comparison(StrEnum):
     """The earlier period that a window is compared with, where none is given by its bounds."""
 
     PREVIOUS_PERIOD = "PREVIOUS_PERIOD"
-    """The period of equal length directly before."""
+    """The period directly before: of as many calendar units, else of equal length. If the range
+    is open, it is compared up to the same moment."""
     YEAR_BEFORE = "YEAR_BEFORE"
-    """The same period a year before."""
+    """The same period a year before; if the range is open, up to the same moment."""
 
 
 def compare(window: Window, how: Comparison | RangeSpec, *, earliest: int | None = None) -> Window:
@@ -390,7 +396,7 @@ def _last(calendar: Calendar, last: Last, now: int) -> Window:
 
 
 def _bound(calendar: Calendar, bound: int | date) -> int:
-    instant = _reached(bound if isinstance(bound, int) else _utc_midnight(bound))
+    instant = reached(bound if isinstance(bound, int) else _utc_midnight(bound))
     return instant if isinstance(bound, int) else calendar.midnight(bound)
 
 
@@ -398,11 +404,12 @@ def _utc_midnight(day: date) -> int:
     return (day - date(1970, 1, 1)).days * DAY_MS
 
 
-def _reached(instant: int) -> int:
+def reached(instant: int) -> int:
+    """Return an instant that was asked for. Raises `WindowError` RANGE_OUT_OF_REACH."""
     if not LIMITS.earliest <= instant <= LIMITS.latest:
         raise WindowError(
             "RANGE_OUT_OF_REACH",
-            "a range lies between 1970-01-01 and 2200-01-01",
+            "what is asked about lies between 1970-01-01 and 2200-01-01",
             earliest=LIMITS.earliest,
             latest=LIMITS.latest,
         )
@@ -412,7 +419,7 @@ def _reached(instant: int) -> int:
 def _checked(window: Window) -> Window:
     if window.end <= window.start:
         raise WindowError("RANGE_REVERSED", "the end of a range must be after its start")
-    _reached(window.start)
+    reached(window.start)
     if window.end - window.start > LIMITS.max_range_days * DAY_MS:
         raise _too_long()
     return window

@@ -12,6 +12,7 @@ EVENTS = [
     {"badgeIssued": {"badge": str(n), "recipient": f"user-{n % 3}", "template": "1", "category": 5}}
     for n in range(5)
 ]
+EVENTS.append({"memberAdded": {"community": "c", "member": "user-0"}})
 INGEST = "mutation($events: [EventInput!]!) {ingestEvents(input: {events: $events}) {accepted}}"
 LISTS = ("badges", "people", "communities", "templates", "events", "activity")
 
@@ -153,6 +154,13 @@ async def test_a_key_that_never_occurred_is_a_clear_error(
         ),
         ("{people(group: {joined: false}) {totalCount}}", "BAD_USER_INPUT"),
         ("{people(group: {}) {totalCount}}", "GRAPHQL_VALIDATION_FAILED"),
+        ("{people(group: {holding: {least: 3, most: 2}}) {totalCount}}", "BAD_USER_INPUT"),
+        ("{people(group: {holding: {least: -1}}) {totalCount}}", "BAD_USER_INPUT"),
+        ('{people(group: {memberOf: "nowhere"}) {totalCount}}', "UNKNOWN_KEY"),
+        ('{users(range: {dates: {from: "2199-12-31"}}) {totalUsers}}', "OK"),
+        ('{users(range: {dates: {to: "1970-01-02"}}) {totalUsers}}', "OK"),
+        ('{users(range: {dates: {from: "31st"}}) {totalUsers}}', "GRAPHQL_VALIDATION_FAILED"),
+        ("{users(timezone: [1]) {totalUsers}}", "GRAPHQL_VALIDATION_FAILED"),
         ("{badges(hourOfWeek: {hour: 99}) {totalCount}}", "LIMIT_EXCEEDED"),
         ("{users(compareTo: {period: PREVIOUS_PERIOD}) {dailyNewUsers {value}}}", "OK"),
         (
@@ -170,6 +178,33 @@ async def test_arguments_are_held_to_what_makes_sense(
         assert (await refusal(service, query))["code"] == code
 
 
+STATES = ("lifecycle: {by: YEAR, state: NEW", "lifecycle: {by: HOUR, state: DORMANT")
+PEOPLE = 'people(group: {%s, start: "%s"}}) {totalCount}'
+RECORD = 'recordSnapshot(input: {period: MONTHLY, at: "%s"}) {problem}'
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        ("9999-12-31T00:00:00Z", "RANGE_OUT_OF_REACH"),
+        ("0001-01-01T00:00:00+14:00", "RANGE_OUT_OF_REACH"),
+        ("1969-12-31T23:00:00Z", "RANGE_OUT_OF_REACH"),
+        ("1970-01-01T00:00:00Z", "OK"),
+        ("2200-01-01T00:00:00Z", "OK"),
+    ],
+)
+async def test_an_instant_lies_within_reach(service: Running, at: str, code: str) -> None:
+    queries = [
+        f"{{{PEOPLE % (group, at)}}}"
+        for group in ("cohort: {by: MONTH", "cohort: {by: YEAR, offset: 100", *STATES)
+    ]
+    for query in (*queries, f"mutation {{{RECORD % at}}}"):
+        if code == "OK":
+            await service.ask(query)
+        else:
+            assert (await refusal(service, query))["code"] == code
+
+
 async def test_every_group_of_people_can_be_asked_for(service: Running) -> None:
     instant = '"2026-01-01T00:00:00Z"'
     for group in (
@@ -177,7 +212,7 @@ async def test_every_group_of_people_can_be_asked_for(service: Running) -> None:
         "{active: true}",
         "{waiting: true}",
         "{holding: {least: 1, most: 2}}",
-        '{memberOf: "1"}',
+        '{memberOf: "c"}',
         f"{{cohort: {{by: MONTH, start: {instant}, offset: 2, mode: STREAK}}}}",
         f"{{lifecycle: {{by: WEEK, start: {instant}, state: DORMANT}}}}",
     ):
@@ -194,4 +229,20 @@ async def test_a_badge_and_a_user_can_be_followed_through_their_events(service: 
     data = await service.ask(
         '{events(user: "user-0", first: 1) {totalCount pageInfo {hasNextPage}}}'
     )
-    assert data["events"] == {"totalCount": 2, "pageInfo": {"hasNextPage": True}}
+    assert data["events"] == {"totalCount": 3, "pageInfo": {"hasNextPage": True}}
+
+
+async def test_the_filter_on_a_category_or_level_without_badges_leaves_nothing(
+    service: Running,
+) -> None:
+    where = '{categories: ["leadership"], levels: ["3"]}'
+    data = await service.ask(
+        f"{{issuance(where: {where}) {{badgesIssued byCategory {{key count}}}}"
+        f"users(where: {where}) {{totalUsers}} badges(where: {where}) {{totalCount}}"
+        f"people(where: {where}) {{totalCount}} communities(where: {where}) {{totalCount}}}}"
+    )
+    assert data == {
+        "issuance": {"badgesIssued": 0, "byCategory": []},
+        "users": {"totalUsers": 0},
+        **{name: {"totalCount": 0} for name in ("badges", "people", "communities")},
+    }

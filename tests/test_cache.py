@@ -140,3 +140,32 @@ async def test_a_commit_is_seen_at_once(services: Services) -> None:
     await services.commit()
     assert await total() == 2
     await services.reader.close()
+
+
+async def test_large_answers_count_for_what_they_hold() -> None:
+    cache, computing = AnswerCache(ttl_seconds=60, size=100), Computing([1] * 40)
+    computing.go.set()
+    for name in "abc":
+        await cache.get("1", name, computing)
+    await cache.get("1", "c", computing)
+    assert computing.times == 3
+    await cache.get("1", "a", computing)
+    assert computing.times == 4, "three of them do not fit"
+
+
+async def test_what_is_larger_than_the_whole_cache_pushes_nothing_out() -> None:
+    cache, small, large = AnswerCache(ttl_seconds=60, size=10), Computing(), Computing([1] * 11)
+    small.go.set()
+    large.go.set()
+    for _ in range(2):
+        await cache.get("1", "small", small)
+        await cache.get("1", "large", large)
+    assert (small.times, large.times) == (1, 2)
+
+
+async def test_with_a_time_to_live_of_zero_nothing_is_kept() -> None:
+    cache, computing = AnswerCache(ttl_seconds=0), Computing()
+    computing.go.set()
+    for _ in range(3):
+        await cache.get("1", "name", computing)
+    assert computing.times == 3

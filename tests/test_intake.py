@@ -20,7 +20,7 @@ INGEST = """
     }
 """
 AT = "2026-03-01T12:00:00Z"
-IDENTIFIER = "has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -"
+IDENTIFIER = "has 1 to 128 characters out of A-Z a-z 0-9 . _ : @ -, not a hyphen alone."
 
 
 @pytest.fixture

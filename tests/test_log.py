@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from documents.projection import Database, prepare
-from services.events import Delivery, Event
-from services.log import Log
+from services.events import Block, BlockRef, Delivery, Event
+from services.log import Log, Receipt
 
 PATIENCE = 20.0
 """Seconds after which a test gives up."""
@@ -48,11 +48,12 @@ async def test_a_delivery_that_cannot_be_stored_leaves_nobody_without_an_answer(
     results = asyncio.gather(
         *(log.accept(each, "api") for each in (unstorable, joined("bob"))), return_exceptions=True
     )
-    first, _ = await asyncio.wait_for(results, PATIENCE)
+    first, second = await asyncio.wait_for(results, PATIENCE)
     assert isinstance(first, OverflowError)
+    assert isinstance(second, Receipt)
     receipt = await asyncio.wait_for(log.accept(joined("carol"), "api"), PATIENCE)
     assert receipt.accepted == 1
-    assert [row["client_ids"] for row in await stored(database)] == [["carol"]]
+    assert [row["client_ids"] for row in await stored(database)] == [["bob"], ["carol"]]
 
 
 async def test_writers_on_one_database_number_their_entries_without_a_hole(
@@ -67,3 +68,27 @@ async def test_writers_on_one_database_number_their_entries_without_a_hole(
     rows = await stored(database)
     assert [row["_id"] for row in rows] == list(range(1, 201))
     assert sorted(row["client_ids"][0] for row in rows) == sorted(names)
+
+
+async def test_a_delivery_of_any_length_becomes_entries_that_the_database_takes(
+    database: Database,
+) -> None:
+    """Empty blocks, blocks taken back, and long events count as events do."""
+    await prepare(database)
+    log, names = Log(database), [f"0x{number:064x}" for number in range(60_000)]
+    rollback = [BlockRef(number, name) for number, name in enumerate(names)]
+    empty = [Block(number, name, name, 1_767_085_200_000) for number, name in enumerate(names)]
+    long: list[Event] = [
+        {"id": name, "type": "template_registered", "template": name, "name": "n" * 1000, "tx": "x"}
+        for name in names[:19_000]
+    ]
+    full = Block(60_000, "0xff", names[-1], 1_767_085_200_000, long)
+    receipt = await log.accept(Delivery(rollback, [*empty, full]), "chainhook")
+    assert receipt.accepted == len(long)
+    rows = await stored(database)
+    assert sum(len(row.get("rolled_back", ())) for row in rows) == len(names)
+    applied = [block for row in rows for block in row["applied"]]
+    assert [block["height"] for block in applied[: len(empty)]] == list(range(len(empty)))
+    told = [event["id"] for block in applied for event in block["events"]]
+    assert told == names[: len(long)]
+    assert [row.get("partial", False) for row in rows] == [True] * (len(rows) - 1) + [False]

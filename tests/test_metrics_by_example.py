@@ -1,18 +1,20 @@
 """The definitions of design/metrics.md, each by a worked example."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from documents.projection import Database
+from services import activity
 from services.analytics import Question
 from services.community import CommunityMetrics
 from services.distribution import BadgeDistribution, p_value
-from services.events import Delivery, Event, identity
+from services.events import Delivery, Event, EventType, identity
 from services.figures import Where
 from services.issuance import IssuanceMetrics
+from services.paging import Page
 from services.retention import RetentionMode
 from services.trends import trend, value
 from services.users import UserMetrics
@@ -401,3 +403,54 @@ async def test_a_filter_chooses_badges_and_with_them_users_and_communities(told:
     assert await community.total_communities() == 1
     assert await community.total_community_members() == 1
     assert await IssuanceMetrics(view=await told.view(where=where)).total_badges_issued() == 1
+
+
+# Ranges that are compared, and what lies before
+
+
+async def test_an_answer_tells_what_its_range_is_compared_with(told: Told) -> None:
+    for day in range(1, 31):
+        await told.issue(f"b {day}", datetime(2026, 8, day, 6, tzinfo=UTC))
+    august = Between(date(2026, 8, 1), date(2026, 9, 1))
+    view = await told.view(range=Last(7, Granularity.DAY), compared=august)
+    figure = await value(view, "BADGES_ISSUED")
+    # The range has six days and twelve hours until now.
+    assert figure.comparison is not None
+    assert figure.comparison.value == 7
+    answers = IssuanceMetrics(view=view), UserMetrics(view=view)
+    for compared in [answer.compared_range() for answer in answers]:
+        assert compared is not None
+        assert compared.start == datetime(2026, 8, 1, tzinfo=UTC)
+        assert compared.end == datetime(2026, 8, 7, 12, tzinfo=UTC)
+    assert (await trend(view, "BADGES_ISSUED", Granularity.DAY)).compared_range == compared
+    assert IssuanceMetrics(view=await told.view()).compared_range() is None
+
+
+async def test_what_a_range_of_months_retains_is_of_the_months_before(told: Told) -> None:
+    """The same as the month's own bucket, though the month before is a day shorter or longer."""
+    await told.issue("first", datetime(2026, 7, 1, 0, 30, tzinfo=UTC))
+    await told.issue("second", datetime(2026, 8, 9, tzinfo=UTC))
+    await told.issue("third", datetime(2026, 6, 30, 23, 30, tzinfo=UTC), user="bob")
+    view = await told.view(range=Last(1, Granularity.MONTH, skipped=1))
+    (point,) = (await trend(view, "RETENTION_RATE", Granularity.MONTH)).points
+    assert (await value(view, "RETENTION_RATE")).value == point.value == 1.0
+    assert await UserMetrics(view=view).retention_rate() == 1.0
+
+
+async def test_nothing_ends_before_it_has_begun(told: Told) -> None:
+    await told.tell("badge_revoked", ago(days=9), badge="b", hard=False)
+    await told.issue("b", ago(days=2))
+    await told.tell("community_created", ago(days=2), community="c", user="owner")
+    await told.tell("community_deactivated", ago(days=9), community="c")
+    view = await told.view(range=Last(10, Granularity.DAY))
+    for name in ("BADGES_HELD", "TOTAL_BADGES_REVOKED", "DEACTIVATED_COMMUNITIES"):
+        points = (await trend(view, name, Granularity.DAY)).points
+        assert [point.value for point in points[:7]] == [0] * 7
+    assert await IssuanceMetrics(view=view).total_badges_revoked() == 1
+
+
+async def test_a_type_that_is_named_twice_is_counted_once(told: Told) -> None:
+    await told.issue("b", ago(days=2))
+    page, kind = Page(size=10, backward=False, cursor=None), EventType.BADGE_ISSUED
+    found = await told.services.analytics.activity(page, [kind, kind], activity.Told())
+    assert (found.total_count, len(found.edges)) == (1, 1)

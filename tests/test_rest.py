@@ -1,11 +1,17 @@
 """The REST surface of the original dashboard: its shapes, its parameters, the same figures."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from documents.connection import connect
+from documents.embedded import EmbeddedMongo
 from documents.projection import Database
 from tests.running import Running, running
 
@@ -102,6 +108,13 @@ async def test_a_range_is_honoured(
     assert data["byCategory"] == {"skill": issued}
 
 
+async def test_a_breakdown_of_nothing_has_the_shape_of_one(service: Running) -> None:
+    data = await get(service, "aggregated", endDate="1999-12-31")
+    assert data["issuance"]["byCategory"] == {}
+    assert data["distribution"]["byLevel"] == {}
+    assert data["distribution"]["topBadges"] == []
+
+
 @pytest.mark.parametrize("name", ["badges-issued", "badgesIssued", "BADGES_ISSUED"])
 async def test_a_trend_is_asked_for_by_its_name_in_any_case(service: Running, name: str) -> None:
     points = await get(service, f"trends/{name}", timeRange="31d")
@@ -123,6 +136,8 @@ async def test_a_snapshot_is_recorded_and_listed(service: Running) -> None:
         ("issuance", {"timeRange": "soon"}, "BAD_USER_INPUT", 400),
         ("issuance", {"timeRange": "7d", "startDate": "2026-01-01"}, "BAD_USER_INPUT", 400),
         ("issuance", {"startDate": "2026-13-01"}, "BAD_USER_INPUT", 400),
+        ("issuance", {"endDate": "9999-12-31"}, "BAD_USER_INPUT", 400),
+        ("issuance", {"endDate": "2400-01-01"}, "RANGE_OUT_OF_REACH", 400),
         ("users", {"startDate": "2026-02-01", "endDate": "2026-01-01"}, "RANGE_REVERSED", 400),
         ("users", {"timezone": "Mars/Olympus"}, "UNKNOWN_TIME_ZONE", 400),
         ("trends/nothing", {}, "NOT_FOUND", 404),
@@ -153,3 +168,28 @@ async def test_a_snapshot_needs_the_right_to_ingest(service: Running) -> None:
     wrong = {"authorization": "Bearer wrong"}
     answer = await service.client.get("/api/analytics/users", headers=wrong)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
+
+
+async def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
+    """Neither one that does not answer, which is asked for so long and no longer."""
+    mongo = EmbeddedMongo(tmp_path)
+    database = await connect(await mongo.start(), "away")
+    try:
+        async with running(database) as service:
+            await service.ask(INGEST, events=EVENTS)
+            await service.settled()
+            os.kill(mongo.pid, signal.SIGSTOP)
+            answers = [service.client.get(f"/api/analytics/{path}") for path in PATHS]
+            for answer in await asyncio.gather(*answers):
+                body = answer.json()
+                assert (answer.status_code, body["success"]) == (503, False), answer.url
+                assert body["error"]["code"] in {"UNAVAILABLE", "TIME_LIMIT_EXCEEDED"}
+            os.kill(mongo.pid, signal.SIGCONT)
+            for path in PATHS:
+                assert (await service.client.get(f"/api/analytics/{path}")).status_code == 200
+    finally:
+        database.client.close()
+        await mongo.stop()
+
+
+PATHS = ("aggregated", "issuance", "users", "trends/newUsers", "snapshots")

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode, parse
+from graphql.execution.values import get_variable_values
 
 from schema.schema import build, sdl
 from services.window import Granularity, Preset, Weekday
@@ -57,3 +59,29 @@ async def test_an_enum_argument_reaches_the_service_as_a_member_of_its_enum(
     assert result.errors is None
     assert asked == ["NEW_USERS", Granularity.HOUR, Preset.TODAY, Weekday.SUNDAY]
     assert [type(each) for each in asked] == [str, Granularity, Preset, Weekday]
+
+
+@pytest.mark.parametrize(
+    ("scalar", "values"),
+    [
+        ("Position", [0.9, "0", True, -1, 2**53, [0], {}]),
+        ("TimeZone", [1, True, ["UTC"], {}]),
+        ("DateTime", [1, "soon", []]),
+        ("Date", [1, "2026-02-30", {}]),
+    ],
+)
+def test_a_scalar_takes_its_own_values_only(scalar: str, values: list[object]) -> None:
+    operation = parse(f"query($given: {scalar}!) {{__typename}}").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    schema = build()._schema  # noqa: SLF001  # Strawberry has no public name for it
+    for value in values:
+        found = get_variable_values(schema, operation.variable_definitions or (), {"given": value})
+        assert isinstance(found, list), value
+        (error,) = found
+        assert error.message.startswith("Variable '$given' has invalid value")
+        assert "int()" not in error.message
+
+
+@pytest.mark.parametrize("scalar", ["Date", "DateTime", "TimeZone"])
+def test_a_scalar_says_where_it_is_specified(scalar: str) -> None:
+    assert f"scalar {scalar} @specifiedBy(url: " in sdl()

@@ -1,7 +1,9 @@
 """Snapshots of closed buckets: recorded once, caught up, and revised when their figures change."""
 
+import asyncio
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -192,3 +194,33 @@ async def test_a_record_that_cannot_be_read_stops_the_scheduler_until_it_is_mend
     await until(recorded)
     await services.snapshots.stop()
     await services.reader.close()
+
+
+async def test_of_two_recorders_the_one_that_read_the_later_position_stays(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it writes first."""
+    slow, fast = await Services.on(database, NOW), await Services.on(database, NOW)
+    bucket = SnapshotPeriod.HOURLY, NOW - 2 * HOUR_MS
+    await slow.log.accept(Delivery(events=[issued(1, NOW - 2 * HOUR_MS)]), "api")
+    await slow.commit()
+    reading, later = slow.updates.position, asyncio.Event()
+    measured = slow.analytics.view
+
+    async def wait(*arguments: Any) -> Any:
+        view = await measured(*arguments)
+        await later.wait()
+        return view
+
+    monkeypatch.setattr(slow.analytics, "view", wait)  # it is only slowed down
+    recording = asyncio.create_task(slow.snapshots.record(*bucket))
+    await asyncio.sleep(0.1)
+    await fast.log.accept(Delivery(events=[issued(2, NOW - 2 * HOUR_MS)]), "api")
+    await fast.commit()
+    first = await fast.snapshots.record(*bucket)
+    later.set()
+    second = await recording
+    assert first.snapshot is not None
+    assert second.snapshot is not None
+    assert first.snapshot.position > reading
+    assert second.snapshot == first.snapshot

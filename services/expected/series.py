@@ -41,10 +41,12 @@ def measured(
     """Return any metric of the catalogue in one bucket."""
     start, end = bucket.start, bucket.end
     span, until = (start, end), (0, end)
+    calendar, last = view.window.calendar, view.window.last
     if granularity is None:
         before = start - (end - start), start
+        if last is not None:
+            before = calendar.shift(start, -last.n, last.unit), start
     else:
-        calendar = view.window.calendar
         before = calendar.back(start, 1, granularity), calendar.floor(start, granularity)
     count = chosen.count
     values: dict[str, Callable[[], float | None]] = {
@@ -87,7 +89,7 @@ def engaged(chosen: Chosen, end: int) -> int:
         {
             badge.user
             for badge in chosen.badges
-            if badge.at < end and (badge.revoked is None or max(badge.at, badge.revoked) >= end)
+            if badge.at < end and (badge.revoked is None or badge.revoked >= end)
         }
     )
 
