@@ -20,7 +20,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from database import opened
 from schema.serving import SERVER_OPTIONS
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, make_data_directory
 
 if TYPE_CHECKING:
     from ingest.demo import Progress
@@ -58,7 +58,7 @@ async def demonstrate(
     """Serve, and play a synthetic chain into the service's own webhook."""
     from ingest.demo import play  # noqa: PLC0415  # a tenth of the time that `serve` takes to start
 
-    _make_data_directory(settings.data_dir)
+    make_data_directory(settings.data_dir)
     async with _server(settings, listening) as server:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         token = ingest_token(settings)
@@ -85,7 +85,7 @@ async def demonstrate(
 @asynccontextmanager
 async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
     if not (settings.mongodb_url and settings.ingest_tokens):
-        _make_data_directory(settings.data_dir)
+        make_data_directory(settings.data_dir)
     async with opened(settings, meanwhile=_import_app) as database:
         from app import Service, access, application  # noqa: PLC0415  # see `_import_app`
 
@@ -130,19 +130,6 @@ class _Server(uvicorn.Server):
             # For good: another Ctrl-C must not interrupt the stopping of the database.
             signal.signal(each, self.handle_exit)
         yield
-
-
-def _make_data_directory(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whether it can be written to is best asked by writing.
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise SettingsError(
-            f"PASSPORTX_DATA_DIR {path} cannot be used ({error.strerror}): choose a directory that "
-            "this user may write to, with --data-dir."
-        ) from None
 
 
 def _tune_memory() -> None:

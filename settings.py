@@ -1,6 +1,6 @@
 """The settings: one frozen object, read once from the environment and the command line's flags.
 
-Only `app.py` and `cli.py` read it; everything else is handed what it needs.
+Only `app.py` and the modules of the command line read it; what lies below is handed what it needs.
 """
 
 import ipaddress
@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
@@ -315,6 +316,20 @@ class Settings(BaseSettings):
                 f"ANALYTICS_BATCH_SIZE, which is {self.batch_size}"
             )
         return self
+
+
+def make_data_directory(path: Path) -> None:
+    """Make the directory if it is not there. Raises `SettingsError` if it cannot be used."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Whether it can be written to is best asked by writing.
+        with TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"PASSPORTX_DATA_DIR {path} cannot be used ({error.strerror}): choose a directory that "
+            "this user may write to, with --data-dir."
+        ) from None
 
 
 def load_settings(**overrides: Any) -> Settings:

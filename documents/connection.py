@@ -100,16 +100,25 @@ async def connect(url: str, database: str) -> Database:
     return client[database]
 
 
+UNAUTHORIZED = 13
+
+
 @contextmanager
 def checking(database: Database) -> Iterator[None]:
     """Raise a `DatabaseError` in place of what the driver raises, for the first use of the data."""
     try:
         yield
     except OperationFailure as failure:
-        reason = (failure.details or {}).get("codeName", failure.code)
+        details = failure.details or {}
+        if failure.code != UNAUTHORIZED:
+            raise ServerRefused(
+                f"The server at MONGODB_URL cannot make MONGODB_DATABASE {database.name} ready "
+                f"({details.get('errmsg', failure.code)}): choose another database."
+            ) from failure
         raise ServerRefused(
             f"The server at MONGODB_URL does not let its user work with MONGODB_DATABASE "
-            f"{database.name} ({reason}): give the user the role readWrite on it."
+            f"{database.name} ({details.get('codeName', failure.code)}): give the user the role "
+            "readWrite on it."
         ) from failure
     except ConnectionFailure as failure:
         raise _unreachable() from failure

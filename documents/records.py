@@ -55,7 +55,7 @@ class EventRecord(Document):
                 partialFilterExpression={"live": True},
             ),
             IndexModel(
-                [("order", DESCENDING), ("_id", DESCENDING)],
+                [("type", ASCENDING), ("order", DESCENDING), ("_id", DESCENDING)],
                 name="newest",
                 partialFilterExpression={"live": True},
             ),

@@ -5,6 +5,7 @@ that takes no events, and a database that is away get one; whatever is refused i
 reason and answered 200.
 """
 
+import hashlib
 import hmac
 import logging
 from typing import Final
@@ -74,7 +75,7 @@ class Webhook:
     def _may_ingest(self, request: Request) -> bool:
         authorization = request.headers.get("authorization", "")
         exact = self._exact_header
-        if exact and hmac.compare_digest(_bytes(authorization), _bytes(exact)):
+        if exact and hmac.compare_digest(_digest(authorization), _digest(exact)):
             return True
         scheme, _, bearer = authorization.partition(" ")
         secrets = [request.headers.get("x-chainhook-consumer-secret")]
@@ -99,8 +100,8 @@ async def _body(request: Request) -> bytes | None:
     return None if is_too_large else bytes(body)
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _refused(status: int, code: str, message: str) -> Response:

@@ -123,7 +123,7 @@ class HoldingInput:
 
 @strawberry.input(description="Users of one cohort, or of one cell of it.")
 class CohortInput:
-    by: Granularity = _input("The bucket in which they joined: MONTH, WEEK or DAY.")
+    by: Granularity = _input("How long the bucket in which they joined is.")
     start: datetime = _input("An instant in that bucket.")
     offset: int | None = _input(
         "Only those retained so many buckets later; without it, the whole cohort.", None

@@ -105,7 +105,7 @@ async def badges(view: View, asked: BadgesAsked, page: Page) -> IssuedBadgeConne
     found = await chosen(view, asked)
     at = found.rows["at"].astype(np.int64)
     sign = -1 if asked.order is BadgeOrder.NEWEST else 1
-    part = cut(page, sign * at, sign * found.numbers)
+    part = cut(page, asked.order, sign * at, sign * found.numbers)
     nodes = await _nodes(view, [int(found.numbers[place]) for place in part.places])
     return IssuedBadgeConnection(
         position=Position(view.reading.head.position),

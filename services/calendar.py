@@ -123,10 +123,6 @@ class Calendar:
             day += 1
         return date.fromordinal(day + _EPOCH_ORDINAL)
 
-    def hour_of(self, instant: int) -> int:
-        """Return the hour that the local clock shows, 0..23."""
-        return self.clock(instant)[1]
-
     def clock(self, instant: int) -> tuple[int, int]:
         """Return the weekday (0 is Monday) and the hour that the local clock shows."""
         days, rest = divmod(_wall(self.zone, instant), DAY_MS)

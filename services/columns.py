@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ CHUNKS_A_READ = 128
 CHUNKS_A_MASK = 64
 """How many chunks a mask is worked out for at once; 1.3 MB, so that Python hardly counts."""
 
+T = TypeVar("T")
 Wanted = Callable[[Rows], NDArray[np.bool_]]
 """Says which rows of a chunk are wanted."""
 Find = Any
@@ -184,10 +185,10 @@ class Columns:
                 yield chunk["_id"], rows
 
 
-def batched(numbers: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield the numbers in lists of a size, the last one of the rest."""
-    for start in range(0, len(numbers), size):
-        yield list(numbers[start : start + size])
+def batched(values: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield the values in lists of a size, the last one of the rest."""
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
 
 
 def _together(chunks: Sequence[tuple[int, Rows]]) -> FactRows:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from services.cells import NO_KEY, part_counts
-from services.columns import within
+from services.columns import batched, within
 from services.figures import HELD_BINS, bitmap, by_key, ranked
 from services.reading import Range, Reading
 from services.tables import BADGE, FACT, Rows
@@ -27,6 +27,9 @@ from services.window import (
     DAY_MS,
     Cover,
 )
+
+RANGES_A_READ = 100
+"""Of how many ranges the facts at their edges are read together."""
 
 
 class CounterFigures:
@@ -54,21 +57,39 @@ class CounterFigures:
         return {**await self._reading.once(key, lambda: self._breakdown(dimension, range_))}
 
     async def _breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
-        reading, series = self._reading, f"issued.{dimension}"
-        if range_ is None:
-            found = await reading.find(
-                reading.projection.totals, {"series": series}, {"_id": 0, "key": 1, "n": 1}
-            )
-            return {cell["key"]: cell["n"] for cell in found if cell["n"]}
-        parts = reading.cover(*range_)
+        if range_ is not None:
+            return (await self.breakdowns(dimension, [range_]))[0]
+        reading = self._reading
+        found = await reading.find(
+            reading.projection.totals,
+            {"series": f"issued.{dimension}"},
+            {"_id": 0, "key": 1, "n": 1},
+        )
+        return {cell["key"]: cell["n"] for cell in found if cell["n"]}
+
+    async def breakdowns(self, dimension: str, ranges: Sequence[Range]) -> list[dict[str, int]]:
+        reading = self._reading
+        found = []
+        for part in batched(ranges, RANGES_A_READ):
+            covers = [reading.cover(*each) for each in part]
+            rows = await self._facts([edge for parts in covers for edge in _edges(parts)])
+            rows = rows[np.argsort(rows["at"])]
+            for parts in covers:
+                bounds = np.searchsorted(rows["at"], np.array(_edges(parts), np.int64))
+                edges = [rows[low:high] for low, high in bounds.reshape(-1, 2).tolist()]
+                counted = await self._by_whole_days(dimension, parts)
+                counted.update(by_key(_together(edges), dimension, reading))
+                found.append({key: n for key, n in counted.items() if n})
+        return found
+
+    async def _by_whole_days(self, dimension: str, parts: Cover) -> Counter[str]:
         days = parts.days_by_month()
         counted: Counter[str] = Counter()
-        for month, cells in (await reading.whole_months(series, days)).items():
+        months = await self._reading.whole_months(f"issued.{dimension}", days)
+        for month, cells in months.items():
             for cell in cells:
                 counted[cell["key"]] += sum(part_counts(cell)[days[month]])
-        rows = await self._facts(_edges(parts))
-        counted.update(by_key(rows, dimension, reading))
-        return {key: n for key, n in counted.items() if n}
+        return counted
 
     async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
         parts = self._reading.cover(*range_)
@@ -150,12 +171,12 @@ class CounterFigures:
         return found
 
     async def _facts(self, ranges: Sequence[Range]) -> Rows:
-        """Return the badges issued in some ranges that do not overlap."""
+        """Return the badges issued in some ranges."""
         once = self._reading.once
         found = [
             await once(("facts", each), partial(self._issued, each)) for each in _merged(ranges)
         ]
-        return np.concatenate([np.zeros(0, FACT), *found])
+        return _together(found)
 
     async def _issued(self, range_: Range) -> Rows:
         def wanted(rows: Rows) -> NDArray[np.bool_]:
@@ -163,6 +184,10 @@ class CounterFigures:
             return issued & within(rows["at"], *range_)
 
         return (await self._reading.columns.facts(wanted, *range_)).rows
+
+
+def _together(rows: Sequence[Rows]) -> Rows:
+    return np.concatenate([np.zeros(0, FACT), *rows])
 
 
 def _edges(parts: Cover) -> list[Range]:
@@ -174,11 +199,14 @@ def _edges(parts: Cover) -> list[Range]:
 
 
 def _merged(ranges: Sequence[Range]) -> list[Range]:
-    """Return ranges that do not overlap with those in one that adjoin."""
+    """Return the same instants as ranges that neither overlap nor adjoin."""
     found: list[Range] = []
     for start, end in sorted(ranges):
-        adjoins = found and found[-1][1] == start
-        found.append((found.pop()[0] if adjoins else start, end))
+        if found and start <= found[-1][1]:
+            first, last = found.pop()
+            found.append((first, max(last, end)))
+        else:
+            found.append((start, end))
     return found
 
 

@@ -121,7 +121,7 @@ async def community_list(
         CommunityOrder.MOST_MEMBERS: -members,
         CommunityOrder.MOST_BADGES: -issued,
     }
-    part = cut(page, keys[order], codes)
+    part = cut(page, order, keys[order], codes)
     nodes = await communities(view, [ids[place] for place in part.places])
     return CommunityConnection(
         position=Position(view.reading.head.position),
@@ -154,7 +154,8 @@ async def template_list(view: View, order: TemplateOrder, page: Page) -> Templat
         ids += [row["_id"] for row in rows if row["_id"] not in counted]
     issued = np.array([counted.get(id_, 0) for id_ in ids], np.int64)
     codes = np.array([view.reading.codes.code("template", id_) for id_ in ids], np.int64)
-    part = cut(page, -issued if order is TemplateOrder.MOST_ISSUED else -codes, codes)
+    keys = -issued if order is TemplateOrder.MOST_ISSUED else -codes
+    part = cut(page, order, keys, codes)
     nodes = await kinds(view, [ids[place] for place in part.places])
     return TemplateConnection(
         position=Position(view.reading.head.position),

@@ -26,7 +26,7 @@ First = Annotated[int, "How many, 1 to 100."]
 
 
 async def _effective_issuers(figures: Figures, ranges: Sequence[Range]) -> list[float | None]:
-    return [effective(await figures.breakdown("issuer", each)) for each in ranges]
+    return [effective(each) for each in await figures.breakdowns("issuer", ranges)]
 
 
 def effective(counted: dict[str, int]) -> float | None:

@@ -23,8 +23,6 @@ from services.tables import BADGE, Rows
 MAX_KEYS = 100
 """How many keys a filter may name in each dimension."""
 
-Ordinals = NDArray[np.uint32]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
@@ -75,6 +73,9 @@ class Figures(Protocol):
         The dimension is `category`, `level`, `issuer`, `template`, `community` or `kind`, of which
         the keys are `category/template`.
         """
+
+    async def breakdowns(self, dimension: str, ranges: Sequence[Range]) -> list[dict[str, int]]:
+        """Return the breakdown of each range, which may be many."""
 
     async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
         """Return how many badges of each key of a dimension were issued in a range."""

@@ -63,6 +63,9 @@ class TableFigures:
     async def breakdown(self, dimension: str, range_: Range | None) -> dict[str, int]:
         return by_key(await self._badges(range_), dimension, self._reading)
 
+    async def breakdowns(self, dimension: str, ranges: Sequence[Range]) -> list[dict[str, int]]:
+        return [await self.breakdown(dimension, each) for each in ranges]
+
     async def issued(self, dimension: str, keys: Sequence[str], range_: Range) -> list[int]:
         counted = await self.breakdown(dimension, range_)
         return [counted.get(key, 0) for key in keys]

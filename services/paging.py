@@ -1,14 +1,16 @@
 """Pages of long lists: Relay's arguments and cursors, over what is sorted in memory.
 
-A place in a list is a pair of integers by which it ascends. A cursor tells such a pair, so it
-stays where it is when entries come and go.
+A place in a list is a pair of integers by which it ascends. A cursor tells such a pair and the
+list, so it stays where it is when entries come and go, and is refused by any other list.
 """
 
 import base64
 import binascii
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from services.errors import AnalyticsError
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
-_PLACE = struct.Struct(">qq")
+_PLACE = struct.Struct(">Iqq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +81,17 @@ class Cut:
     info: PageInfo
 
 
-def cut(page: Page, keys: NDArray[np.int64], numbers: NDArray[np.int64]) -> Cut:
+def cut(page: Page, of: Enum, keys: NDArray[np.int64], numbers: NDArray[np.int64]) -> Cut:
     """Return a page of the list that ascends by `keys`, ties by `numbers`; all of equal length.
 
-    The places are indexes of the two. Raises `AnalyticsError` with code BAD_PAGE.
+    The places are indexes of the two; `of` is the order, which tells the list from others. Raises
+    `AnalyticsError` with code BAD_PAGE.
     """
+    tag = zlib.crc32(repr(of).encode())
     order = np.lexsort((numbers, keys))
     low, high = 0, len(order)
     if page.cursor is not None:
-        key, number = _place(page.cursor)
+        key, number = _place(page.cursor, tag)
         ordered = keys[order]
         same = slice(np.searchsorted(ordered, key), np.searchsorted(ordered, key, side="right"))
         ties = numbers[order][same]
@@ -98,7 +102,7 @@ def cut(page: Page, keys: NDArray[np.int64], numbers: NDArray[np.int64]) -> Cut:
     start = max(low, high - page.size) if page.backward else low
     end = high if page.backward else min(high, low + page.size)
     places = order[start:end].tolist()
-    cursors = [_cursor(int(keys[place]), int(numbers[place])) for place in places]
+    cursors = [_cursor(tag, int(keys[place]), int(numbers[place])) for place in places]
     info = PageInfo(
         has_next_page=end < len(order),
         has_previous_page=start > 0,
@@ -108,17 +112,22 @@ def cut(page: Page, keys: NDArray[np.int64], numbers: NDArray[np.int64]) -> Cut:
     return Cut(places, cursors, info)
 
 
-def _cursor(key: int, number: int) -> str:
-    return base64.urlsafe_b64encode(_PLACE.pack(key, number)).decode().rstrip("=")
+def _cursor(tag: int, key: int, number: int) -> str:
+    return base64.urlsafe_b64encode(_PLACE.pack(tag, key, number)).decode().rstrip("=")
 
 
-def _place(cursor: str) -> tuple[int, int]:
+def _place(cursor: str, tag: int) -> tuple[int, int]:
     try:
         data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        key, number = _PLACE.unpack(data)
+        of, key, number = _PLACE.unpack(data)
     except (ValueError, binascii.Error, struct.error) as error:
-        raise bad_page("This is no cursor of this connection.") from error
+        raise bad_page(_NO_CURSOR) from error
+    if of != tag:
+        raise bad_page(_NO_CURSOR)
     return key, number
+
+
+_NO_CURSOR = "This is no cursor of this connection in this order."
 
 
 def found(

@@ -157,7 +157,7 @@ async def people(
     ordinals = np.frombuffer(members.to_array(), np.uint32).astype(np.int64)
     chosen = rows.take(ordinals)
     keys, numbers = _sorted_by(order, chosen, ordinals)
-    part = cut(page, keys, numbers)
+    part = cut(page, order, keys, numbers)
     nodes = await _nodes(view, [int(ordinals[place]) for place in part.places], rows)
     return PersonConnection(
         position=Position(view.reading.head.position),

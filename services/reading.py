@@ -286,6 +286,14 @@ class Reading:
             )
             return await cursor.to_list(None)
 
+    async def count(self, collection: Collection, query: dict[str, Any]) -> int:
+        """Return how many documents a query finds."""
+        async with self._turn:
+            found: int = await collection.count_documents(
+                query, session=self.session, maxTimeMS=TIME_LIMIT_MS
+            )
+            return found
+
 
 class Reader:
     """Opens readings of a database: one a position, shared by all who ask at it."""

@@ -37,7 +37,8 @@ class CohortCell:
     rate: float | None
     """Retained users divided by the size of the cohort, 0 to 1; null for an empty cohort."""
     is_complete: bool
-    """Whether the bucket has ended; if not, the number may still rise."""
+    """Whether the bucket at this offset has ended. If not, the number may still rise; in the mode
+    UNBOUNDED it may do so as long as the range is open."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,7 +152,7 @@ async def page_of(
     query: dict[str, Any] = {"period": period.value}
     if bounds is not None:
         query["start"] = {"$gte": bounds.start, "$lt": bounds.end}
-    total = len(await reading.find(collection, query, {"_id": 1}))
+    total = await reading.count(collection, query)
     if page.cursor is not None:
         if not page.cursor.isdigit() or len(page.cursor) > len(str(1 << 53)):
             raise bad_page("This is no cursor of this connection.")

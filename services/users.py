@@ -138,10 +138,13 @@ class UserEngagement:
 
 @dataclass(frozen=True, kw_only=True)
 class TimeToFirstBadge:
-    """How long users waited from joining to their first badge that stands."""
+    """How long users waited from joining to their first badge that stands.
+
+    A percentile between two users is interpolated linearly.
+    """
 
     median: float | None
-    """Half of those who have one waited no longer, in seconds; null if nobody has."""
+    """Half of those who have one waited no longer: the median in seconds; null if nobody has."""
     p90: float | None
     """Nine in ten of those who have one waited no longer, in seconds; null if nobody has."""
     still_waiting: float | None
@@ -251,14 +254,13 @@ class UserMetrics(Answer):
     @figure
     async def retention_cohorts(
         self,
-        by: Annotated[
-            Granularity, "The bucket in which a cohort joins: MONTH, WEEK or DAY."
-        ] = Granularity.MONTH,
+        by: Annotated[Granularity, "The bucket in which a cohort joins."] = Granularity.MONTH,
         mode: Annotated[RetentionMode, "When a user counts as retained."] = RetentionMode.BOUNDED,
     ) -> RetentionCohorts:
         """Users who joined in the range by bucket, and how many of them came back in it.
 
-        Without a range, those of the last 12 months, 12 weeks or 14 days.
+        The buckets are whole, also where they reach beyond the range. Without a range they are the
+        last 12 months, 12 weeks or 14 days.
         """
         buckets = self._begun(by)
         ranges = [(bucket.start, bucket.end) for bucket in buckets]

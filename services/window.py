@@ -63,7 +63,6 @@ __all__ = [
     "days_in_month_index",
     "hour_of_the_week",
     "hours_of_the_week",
-    "last_buckets",
     "month_index",
     "month_of_day",
     "month_start",
@@ -215,19 +214,6 @@ def resolve(
             start = min(start, calendar.floor(end - 1, Granularity.DAY))
     window = Window(start, end, zone, week_start, now, is_all_time=bounds == Between())
     return _checked(window)
-
-
-def last_buckets(
-    n: int,
-    granularity: Granularity,
-    *,
-    zone: str = "UTC",
-    week_start: Weekday = Weekday.MONDAY,
-    now: int,
-) -> list[Bucket]:
-    """Return the last n calendar buckets, the open one last: 30 days, 12 weeks, 12 months."""
-    window = _last(Calendar(zone, week_start), Last(n, granularity), now)
-    return series(window, granularity)
 
 
 def series(window: Window, granularity: Granularity) -> list[Bucket]:

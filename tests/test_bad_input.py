@@ -103,6 +103,31 @@ async def test_a_page_that_makes_no_sense_is_refused(
 ) -> None:
     extensions = await refusal(service, f"{{{field}({arguments}) {{totalCount}}}}")
     assert extensions["code"] == "BAD_PAGE"
+    if "first: 0" in arguments or "last: 0" in arguments:
+        assert extensions["limit"] in arguments
+        assert (extensions["minimum"], extensions["maximum"]) == (1, 100)
+
+
+async def test_a_cursor_is_of_one_list_in_one_order(service: Running) -> None:
+    lists = {
+        "badges": ("NEWEST", "OLDEST"),
+        "people": ("NEWEST", "MOST_HELD"),
+        "templates": ("NEWEST", "MOST_ISSUED"),
+    }
+    for name, orders in lists.items():
+        found = await service.ask(f"{{{name}(first: 1) {{pageInfo {{endCursor}}}}}}")
+        cursor = found[name]["pageInfo"]["endCursor"]
+        for other in lists:
+            for order in orders if other == name else ():
+                query = f'{{{name}(orderBy: {order}, after: "{cursor}") {{totalCount}}}}'
+                answer = await service.respond(query)
+                assert ("errors" in answer) == (order != DEFAULTS[name]), query
+            if other != name:
+                query = f'{{{other}(after: "{cursor}") {{totalCount}}}}'
+                assert (await refusal(service, query))["code"] == "BAD_PAGE"
+
+
+DEFAULTS = {"badges": "NEWEST", "people": "NEWEST", "templates": "MOST_ISSUED"}
 
 
 @pytest.mark.parametrize("arguments", ["first: 0", "first: 10000", 'after: "x"'])

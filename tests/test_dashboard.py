@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Locator, Page, Request, expect
+from playwright.async_api import Browser, Locator, Page, Request, Route, expect
 
 from app import DIST
 from documents.connection import Database
@@ -424,10 +424,35 @@ async def test_a_range_without_badges_offers_all_time(browser: Browser, service:
 async def test_a_panel_that_fails_says_so_and_leaves_the_others(
     browser: Browser, service: Running
 ) -> None:
-    async with visit(browser, f"{service.base}/?badge=") as visited:
+    async def lose(route: Route) -> None:
+        if "query BadgesMost(" in (route.request.post_data or ""):
+            await route.abort()
+        else:
+            await route.continue_()
+
+    page = await browser.new_page()
+    await page.route("**/graphql", lose)
+    await page.goto(service.base)
+    await expect(panel(page, "Top badges").get_by_role("status")).to_contain_text("Try again")
+    await expect(panel(page, "Recent activity").locator("li").first).to_be_visible()
+    await page.close()
+
+
+async def test_a_filter_that_makes_no_sense_is_said_once_with_the_mend(
+    browser: Browser, service: Running
+) -> None:
+    async with visit(browser, f"{service.base}/?badge=nothing") as visited:
         page = visited.page
-        await expect(panel(page, "Top badges").get_by_role("status")).to_contain_text("Try again")
+        await expect(page.get_by_text("There is no badge nothing.")).to_have_count(1)
+        await page.get_by_role("button", name="Show the last 30 days of everything").click()
         await expect(panel(page, "Recent activity").locator("li").first).to_be_visible()
+        await expect(page.get_by_label("Filters")).to_have_count(0)
+
+
+async def test_filters_are_called_by_their_names(browser: Browser, service: Running) -> None:
+    async with visit(browser, f"{service.base}/?badge=1") as visited:
+        chip = visited.page.get_by_label("Filters").get_by_role("button")
+        await expect(chip).to_contain_text("badge Builder")
 
 
 async def test_a_service_that_asks_for_a_token_gets_it_in_a_header_only(

@@ -451,6 +451,18 @@ async def test_nothing_is_taken_while_events_are_not_taken(tmp_path: Path) -> No
     assert complained == "passportx: This service takes no events: ANALYTICS_ENABLED is false.\n"
 
 
+async def test_a_data_directory_that_cannot_be_used_is_named_with_the_mend(tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    for path, reason in ((taken, "File exists"), (taken / "data", "Not a directory")):
+        code, _, complained = await run("--data-dir", str(path), os.devnull)
+        assert code == 1
+        assert complained.strip() == (
+            f"passportx: PASSPORTX_DATA_DIR {path} cannot be used ({reason}): choose a directory "
+            "that this user may write to, with --data-dir."
+        )
+
+
 async def test_a_database_that_goes_away_ends_the_import_with_the_mend(tmp_path: Path) -> None:
     """And the same command goes on when it is back."""
     file, data = recorded(tmp_path), tmp_path / "data"

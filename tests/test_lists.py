@@ -253,17 +253,13 @@ def test_a_page_that_makes_no_sense_is_refused(
     assert refused.value.code == "BAD_PAGE", reason
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "AAAAAAAAAAAAAAAAAAAAAA==="])
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "AAAAAAAAAAAAAAAAAAAAAA===", "A" * 27])
 async def test_a_forged_cursor_is_refused(database: Database, cursor: str) -> None:
     services = await Services.on(database, NOW)
     for fetch in (
         lambda page: services.analytics.badges(Question(), BadgesAsked(), page),
         lambda page: services.analytics.people(Question(), None, PersonOrder.NEWEST, page),
     ):
-        if cursor.startswith("AAAAAA"):
-            found = await fetch(Page(size=2, backward=False, cursor=cursor))
-            assert found.edges == []
-        else:
-            with pytest.raises(AnalyticsError, match="no cursor"):
-                await fetch(Page(size=2, backward=False, cursor=cursor))
+        with pytest.raises(AnalyticsError, match="no cursor"):
+            await fetch(Page(size=2, backward=False, cursor=cursor))
     await services.reader.close()

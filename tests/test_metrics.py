@@ -116,13 +116,13 @@ async def test_commits_are_counted_by_reason_and_measured(service: Running) -> N
 async def test_requests_are_counted_by_path_and_status(service: Running) -> None:
     """Paths that are none of ours are one series, however many a stranger tries."""
     await service.deliver(STORY[0])
-    await service.post(b"no json")
+    await service.post(b"no json", authorization="Bearer wrong")
     for path in ("/wp-admin", "/metrics/", "/graphql/graphql"):
         await service.client.get(path)
     samples = await scrape(service)
     name = "passportx_request_duration_seconds_count"
     assert samples[name, "/webhooks/chainhook 200"] == 1
-    assert samples[name, "/webhooks/chainhook 400"] == 1
+    assert samples[name, "/webhooks/chainhook 401"] == 1
     others = {label: count for (each, label), count in samples.items() if each == name}
     assert sum(count for label, count in others.items() if label.startswith("other ")) == 3
     assert (await scrape(service))[name, "/metrics 200"] == 1

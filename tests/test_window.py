@@ -33,7 +33,6 @@ from services.window import (
     cover,
     day_index,
     days_in_month_index,
-    last_buckets,
     month_index,
     month_start,
     resolve,
@@ -352,7 +351,7 @@ def test_quarter_and_half_hour_zones_start_days_at_their_own_midnight(zone: str)
 
 
 def test_the_hour_of_an_instant_is_what_the_local_clock_shows() -> None:
-    assert Calendar("Asia/Kathmandu").hour_of(at("2025-11-24 23:59:59", "Asia/Kathmandu")) == 23
+    assert Calendar("Asia/Kathmandu").clock(at("2025-11-24 23:59:59", "Asia/Kathmandu")) == (0, 23)
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "America", "localtime"])
@@ -451,6 +450,11 @@ def test_a_range_out_of_bounds_is_refused(spec: RangeSpec, code: str) -> None:
 
 
 # Series.
+
+
+def last_buckets(n: int, unit: Granularity, now: int, zone: str = "UTC") -> list[Bucket]:
+    """Return the series of the last n calendar units."""
+    return series(resolve(Last(n, unit), zone=zone, now=now, earliest=None), unit)
 
 
 def test_only_the_bucket_that_has_not_ended_is_partial() -> None:

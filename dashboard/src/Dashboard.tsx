@@ -16,8 +16,8 @@ import { ListDrawer } from './lists/ListDrawer';
 import { PANELS, type PanelProps } from './panels';
 
 const QUERY = graphql(`
-  query Dashboard($range: RangeInput, $timezone: TimeZone!) {
-    issuance(range: $range, timezone: $timezone) {
+  query Dashboard($range: RangeInput, $timezone: TimeZone!, $where: WhereInput) {
+    issuance(range: $range, timezone: $timezone, where: $where) {
       range {
         start
         end
@@ -40,8 +40,8 @@ export function Dashboard() {
     () => updates.connection().state === 'refused',
   );
   const { timezone } = view;
-  const { range } = questionOf(view);
-  const answer = useQuery(QUERY, { range, timezone }, FAMILIES);
+  const { range, where } = questionOf(view);
+  const answer = useQuery(QUERY, { range, timezone, where }, FAMILIES);
   const { data, error } = answer;
   if (isRefused || error?.isRefusal) return <Gate />;
   const isEmpty = data?.status.eventsProcessed === 0;
@@ -61,7 +61,16 @@ export function Dashboard() {
           <Controls view={view} change={change} />
           <FilterChips filters={view.filters} choose={(filters) => change({ filters })} />
           <Notices updates={updates} complaints={complaints} />
-          <Panels view={view} change={change} />
+          {error?.isOfTheQuestion ? (
+            <div className="failure" role="status">
+              <p>{error.message}</p>
+              <button type="button" onClick={() => change({ filters: {}, range: '30d' })}>
+                Show the last 30 days of everything
+              </button>
+            </div>
+          ) : (
+            <Panels view={view} change={change} />
+          )}
         </main>
       )}
       {data && <ServiceStatus status={data.status} timezone={timezone} />}

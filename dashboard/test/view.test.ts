@@ -106,7 +106,7 @@ describe('the list behind a number', () => {
 
   it('says what it is narrowed to', () => {
     const { view } = readView('range=7d&level=2&list=badges&list.weekday=MONDAY&list.hour=9');
-    expect(view.list && scopeOf(view, view.list)).toEqual([
+    expect(view.list && scopeOf(view, view.list, (_, key) => key)).toEqual([
       'Last 7 days',
       'on Mondays',
       'from 09:00 to 09:59',

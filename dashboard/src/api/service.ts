@@ -17,7 +17,15 @@ export class ServiceError extends Error {
   get isRefusal(): boolean {
     return this.code === 'UNAUTHENTICATED' || this.code === 'FORBIDDEN';
   }
+
+  /** Whether the question itself makes no sense, so that every panel would be refused. */
+  get isOfTheQuestion(): boolean {
+    return OF_THE_QUESTION.test(this.code);
+  }
 }
+
+/** The codes by which the service says that a question makes no sense, whatever is asked in it. */
+const OF_THE_QUESTION = /^(UNKNOWN_KEY|UNKNOWN_TIME_ZONE|RANGE_\w+|LIMIT_EXCEEDED)$/;
 
 export interface ServiceOptions {
   /** A token with the right to read, where the service asks for one. */

@@ -35,14 +35,14 @@ export function BadgeDistributionChart({ by, parts, select, open }: BadgeDistrib
   const [pointed, setPointed] = useState<string | null>(null);
   const shown = shownParts(parts);
   const whole = shown.reduce((sum, part) => sum + part.count, 0);
-  const [first] = shown;
-  if (!first) return null;
+  const [largest] = [...parts].sort((one, other) => other.count - one.count);
+  if (!largest) return null;
   const opener = (key: string) => (open && key !== OTHERS ? () => open(key) : undefined);
   const dim = (key: string) => (pointed !== null && pointed !== key ? '' : undefined);
   return (
     <ChartFigure
       label={`Badges by ${by}`}
-      summary={`The largest share is ${first.label}, ${first.percentage}% of ${counted(whole, 'badges')}.`}
+      summary={`The largest share is ${largest.label}, ${largest.percentage}% of ${counted(whole, 'badges')}.`}
       table={() => ({
         head: [by.charAt(0).toUpperCase() + by.slice(1), 'Badges', 'Share'],
         rows: parts.map((part) => [

@@ -1,3 +1,4 @@
+import { useNames } from '../hooks/useNames';
 import { FILTERS, type Filters, toggled } from '../lib/view';
 
 interface FilterChipsProps {
@@ -7,6 +8,7 @@ interface FilterChipsProps {
 
 /** What the page is narrowed to; each chip takes itself away. */
 export function FilterChips({ filters, choose }: FilterChipsProps) {
+  const nameOf = useNames(filters);
   const chosen = FILTERS.flatMap((name) =>
     (filters[name] ?? []).map((key) => ({ name, key, id: `${name}=${key}` })),
   );
@@ -17,7 +19,8 @@ export function FilterChips({ filters, choose }: FilterChipsProps) {
         <li key={id}>
           <button type="button" onClick={() => choose(toggled(filters, name, key))}>
             <span className="hidden">Remove the filter </span>
-            <span className="kind">{name}</span> {key} <span aria-hidden="true">✕</span>
+            <span className="kind">{name}</span> <abbr title={key}>{nameOf(name, key)}</abbr>{' '}
+            <span aria-hidden="true">✕</span>
           </button>
         </li>
       ))}

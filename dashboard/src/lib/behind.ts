@@ -7,6 +7,7 @@ import type {
   RetentionMode,
   Weekday,
 } from '../generated/graphql';
+import type { NameOf } from '../hooks/useNames';
 import { clock, counted, days, inBucket, moment, weekday as nameOfDay, principal } from './format';
 import type { List } from './list';
 import { FILTERS, type Filters, questionOf, rangeTitle, type View } from './view';
@@ -26,7 +27,8 @@ function rangeOf({ range, from, to }: List, shown: RangeInput): RangeInput | nul
   return range ? null : shown;
 }
 
-function filtersOf(view: View, list: List): Filters {
+/** Returns the filters that the list is narrowed by. */
+export function filtersOf(view: View, list: List): Filters {
   // Whoever is a member is one, and an event an event, whatever badges the page is about.
   const isApart = list.filters === 'none' || list.group === 'memberOf' || list.of === 'events';
   const filters = isApart ? {} : { ...view.filters };
@@ -84,12 +86,12 @@ export function titleOf(list: List): string {
   }
 }
 
-function peopleTitle({ group, least = '1', most, offset, state = '' }: List): string {
+function peopleTitle({ group, badge, least = '1', most, offset, state = '' }: List): string {
   const titles: Record<string, string> = {
     joined: 'New users',
-    active: 'Active users',
+    active: badge ? 'Recipients' : 'Active users',
     waiting: 'Users who wait for their first badge',
-    holding: `Users who hold ${held(least, most)}`,
+    holding: badge ? 'Holders' : `Users who hold ${held(least, most)}`,
     memberOf: 'Members',
     cohort: offset ? 'Retained users' : 'Users of a cohort',
     lifecycle: STATES[state] ?? state,
@@ -104,7 +106,7 @@ function held(least: string, most: string | undefined): string {
 }
 
 /** Returns what the list is narrowed to, part by part. */
-export function scopeOf(view: View, list: List): string[] {
+export function scopeOf(view: View, list: List, nameOf: NameOf): string[] {
   const { group, recipient, user, start, by, offset, mode, weekday, hour } = list;
   const filters = filtersOf(view, list);
   const parts = [
@@ -117,7 +119,9 @@ export function scopeOf(view: View, list: List): string[] {
     hour && `from ${hour.padStart(2, '0')}:00 to ${hour.padStart(2, '0')}:59`,
     recipient && `of ${principal(recipient)}`,
     user && `of ${principal(user)}`,
-    ...FILTERS.flatMap((name) => (filters[name] ?? []).map((key) => `${name} ${principal(key)}`)),
+    ...FILTERS.flatMap((name) =>
+      (filters[name] ?? []).map((key) => `${name} ${nameOf(name, key)}`),
+    ),
   ];
   return parts.filter((part) => typeof part === 'string').filter((part) => part !== '');
 }

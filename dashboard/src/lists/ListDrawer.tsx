@@ -1,6 +1,7 @@
 import type { ComponentType } from 'react';
 import { Drawer } from '../components/Drawer';
-import { scopeOf, titleOf } from '../lib/behind';
+import { useNames } from '../hooks/useNames';
+import { filtersOf, scopeOf, titleOf } from '../lib/behind';
 import type { List, ListName } from '../lib/list';
 import type { View } from '../lib/view';
 import { Badges } from './Badges';
@@ -29,9 +30,10 @@ export function ListDrawer({ view, list, change }: ListDrawerProps) {
   const { order: _, ...listed } = list;
   const subject = JSON.stringify(listed);
   const Rows = LISTS[list.of];
+  const nameOf = useNames(filtersOf(view, list));
   return (
     <Drawer title={titleOf(list)} subject={subject} close={() => change({ list: null })}>
-      <p className="scope">{scopeOf(view, list).join(' · ')}</p>
+      <p className="scope">{scopeOf(view, list, nameOf).join(' · ')}</p>
       <Rows key={subject} view={view} list={list} open={(list) => change({ list })} />
     </Drawer>
   );

@@ -26,7 +26,13 @@ export function Issuers({ view, change }: PanelProps) {
       title="Issuers"
       answer={answer}
       isEmpty={({ distribution }) => !distribution?.badgesByIssuer.length}
-      empty={<NothingInRange view={view} change={change} />}
+      empty={
+        <NothingInRange
+          view={view}
+          change={change}
+          what="No badge of which the issuer is known was issued"
+        />
+      }
       height={480}
     >
       {({ distribution }) => (
