@@ -59,8 +59,13 @@ _UNITS = {
     "m": Granularity.MONTH,
     "y": Granularity.YEAR,
 }
-_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404}
-_STATUS |= {"UNAVAILABLE": 503, "TIME_LIMIT_EXCEEDED": 503}
+_STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "UNAVAILABLE": 503,
+    "TIME_LIMIT_EXCEEDED": 503,
+}
 _MAX_BODY = 10_000
 
 Answered = Callable[[Context, Request], Awaitable[object]]

@@ -293,11 +293,15 @@ class Batch:
         for id_, record in self._records.items():
             if id_ in self._fresh:
                 self._writes.append((events, InsertOne(record)))
-            elif _mutable(record) != self._before[id_]:
-                before = dict(zip(_MUTABLE, self._before[id_], strict=True))
-                fields = {name: record.get(name) for name in _MUTABLE}
-                moved = {name: now for name, now in fields.items() if now != before[name]}
-                self._writes.append((events, UpdateOne({"_id": id_}, {"$set": moved})))
+                continue
+            now, before = _mutable(record), self._before[id_]
+            if now != before:
+                fields = {
+                    name: value
+                    for name, value, then in zip(_MUTABLE, now, before, strict=True)
+                    if value != then
+                }
+                self._writes.append((events, UpdateOne({"_id": id_}, {"$set": fields})))
 
 
 _MUTABLE = ("stands", "live", "facts", "row")
