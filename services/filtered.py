@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from services.columns import within
 from services.engagement import turns_of_all
 from services.figures import (
     BIN_STARTS,
@@ -53,9 +52,9 @@ class TableFigures:
         return [int(high - low) for low, high in bounds]
 
     async def distinct(self, series: str, ranges: Sequence[Range]) -> list[BitMap]:
-        facts = await self._facts()
-        instants, users = facts.instants(series), facts.owners(series)
-        return [bitmap(users[within(instants, start, end)]) for start, end in ranges]
+        instants, users = (await self._facts()).timeline(series)
+        bounds = np.searchsorted(instants, np.array(ranges, np.int64).reshape(-1, 2))
+        return [bitmap(users[low:high]) for low, high in bounds.tolist()]
 
     async def everyone(self) -> BitMap:
         return bitmap((await self._facts()).everyone)
@@ -115,8 +114,11 @@ class TableFigures:
         return np.unique(rows["at"] // ATOM_MS, return_counts=True)
 
     async def _badges(self, range_: Range | None) -> Rows:
-        badges = (await self._facts()).badges
-        return badges if range_ is None else only(badges, within(badges["at"], *range_))
+        facts = await self._facts()
+        if range_ is None:
+            return facts.badges
+        low, high = np.searchsorted(facts.by_time["at"], range_)
+        return facts.by_time[low:high]
 
     async def _facts(self) -> "_Facts":
         loading = self._loading
@@ -157,6 +159,17 @@ class _Facts:
         self.communities: Rows = only(others, others["kind"] == COMMUNITY)
 
     @cached_property
+    def by_time(self) -> Rows:
+        """The badges by when they were issued."""
+        return self.badges.take(np.argsort(self.badges["at"], kind="stable"))
+
+    @cached_property
+    def _joins(self) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        joined = self._users["joined"][self.everyone]
+        order = np.argsort(joined, kind="stable")
+        return joined[order], self.everyone[order]
+
+    @cached_property
     def _turns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return turns_of_all(self.badges)
 
@@ -185,6 +198,8 @@ class _Facts:
                 raise KeyError(series)
         return found
 
-    def owners(self, series: str) -> NDArray[np.uint32]:
-        """Return whose each of the `instants` of `issued` or `users` is."""
-        return self.badges["user"] if series == "issued" else self.everyone
+    def timeline(self, series: str) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return when what `issued` or `users` counts happened, in order, and to which users."""
+        if series == "issued":
+            return self.by_time["at"], self.by_time["user"]
+        return self._joins
