@@ -13,9 +13,8 @@ T = TypeVar("T")
 
 KEPT_POSITIONS = 3
 """Of how many positions answers are kept: nobody asks at an old one, but who began there."""
-KEPT_VALUES = 60_000
-"""How many values all answers have that are kept, as `size_of` counts them; about 50 MB."""
-
+KEPT_VALUES = 150_000
+"""How many values all answers have that are kept, as `size_of` counts them; some 250 bytes each."""
 KEY_CHARACTERS = 500
 """How many characters of a key, which may name many filters, are taken for one value."""
 
