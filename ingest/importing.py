@@ -201,7 +201,7 @@ def lines(file: BinaryIO) -> Iterator[Line]:
         while content := stream.readline(MAX_BODY):
             number += 1
             digest.update(content)
-            is_whole = len(content) < MAX_BODY
+            is_whole = len(content) < MAX_BODY or content.endswith(b"\n")
             while not is_whole and (rest := stream.readline(MAX_BODY)):
                 digest.update(rest)
                 is_whole = rest.endswith(b"\n")

@@ -82,7 +82,11 @@ def _told(error: GraphQLError) -> tuple[str, dict[str, object]]:
     if isinstance(error, GraphQLSyntaxError):
         return error.message, _unparsed(error)
     code = _code_of_refusal(error, cause)
-    return (error.message, {"code": code}) if code else _masked(error)
+    return (
+        (error.message, {"code": code})
+        if code
+        else masked(error.original_error or error, error.path)
+    )
 
 
 def _code_of_refusal(error: GraphQLError, cause: Exception | None) -> str | None:
@@ -116,10 +120,9 @@ def _is_bad_input(error: GraphQLError) -> bool:
     return error.message.startswith("Argument '")
 
 
-def _masked(error: GraphQLError) -> tuple[str, dict[str, object]]:
+def masked(error: Exception, where: object) -> tuple[str, dict[str, object]]:
+    """Log an unexpected error, and return the message and the extensions that stand for it."""
     reference = secrets.token_hex(8)
-    _log.error(
-        "Unexpected error %s at %s", reference, error.path, exc_info=error.original_error or error
-    )
+    _log.error("Unexpected error %s at %s", reference, where, exc_info=error)
     message = f"Something unexpected happened; the server's log has it as {reference}."
     return message, {"code": INTERNAL, "id": reference}

@@ -29,6 +29,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.context import Context
 from resolvers.inputs import milliseconds
+from schema.errors import masked
 from schema.transport import ContextFactory
 from services.access import Right
 from services.analytics import AggregatedAnalytics, Question
@@ -93,6 +94,11 @@ def rest_routes(context: ContextFactory, *, seconds: float) -> list[BaseRoute]:
                 return _refused(error)
             except ClientDisconnect:
                 return Response(status_code=400)
+            except Exception as error:  # noqa: BLE001  # it is logged
+                message, details = masked(error, request.url.path)
+                return JSONResponse(
+                    {"success": False, "error": {"message": message, **details}}, 500
+                )
 
         return Route(f"/api/analytics/{path}", respond, methods=[method])
 
@@ -178,7 +184,7 @@ async def _nothing(_: Context, request: Request) -> object:
 async def _snapshots(context: Context, request: Request) -> object:
     period = _chosen(request, "period", SnapshotPeriod, SnapshotPeriod.DAILY)
     limit = request.query_params.get("limit", "20")
-    page = Page.of(int(limit) if limit.isascii() and limit.isdigit() else 0, None, None, None)
+    page = Page.of(int(limit) if re.fullmatch("[0-9]{1,3}", limit) else 0, None, None, None)
     found = await context.snapshots.page(period, _question(request), page)
     return [_recorded(edge.node) for edge in found.edges]
 

@@ -133,6 +133,7 @@ class Analytics:
             week_start=question.week_start,
             now=now,
             earliest=at.head.earliest,
+            latest=at.head.latest,
         )
         # Every bucket begins at a whole quarter hour, so nothing can roll over in between.
         place, prefix = _place(at), f"{question}{now // ATOM_MS}"

@@ -247,8 +247,8 @@ def _moved(day: date, n: int, granularity: Granularity) -> date:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    # "localtime" is a file of some machines, and no zone of the database.
-    return frozenset(available_timezones() - {"localtime"})
+    # "localtime" is a file of some machines, and "Factory" says that none was chosen.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def _offset(zone: str, instant: int) -> int:

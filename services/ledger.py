@@ -69,7 +69,11 @@ class Ledger:
         committed then, or everything; call again.
         """
         async with self._turn, self._forgetting():
-            return await self._commit(limit)
+            while True:
+                try:
+                    return await self._commit(limit)
+                except Fenced:
+                    self._head = None
 
     async def record(
         self, reason: str, writes: Sequence[tuple[Collection, list[Operation]]]
@@ -117,21 +121,27 @@ class Ledger:
             return None
         assert self._workspace is not None  # noqa: S101  # opened with the head
         batch = Batch(self._workspace)
-        await batch.work_out(entries)
+        try:
+            await batch.work_out(entries)
+        except Exception:
+            # What another process commits meanwhile is read in part, and may contradict the rest.
+            await self._fence(head.position)
+            raise
         moved = self._moved(head, batch, entries, self._workspace)
         commit = self._record(head, moved, batch, entries)
         # The rows of a rebuild must not pass for those of a later position of the first head.
         changed = moved.position if self._head_id == LIVE else -moved.position
         operations = [*batch.operations(), *self._workspace.operations(changed)]
-        try:
-            await self._write(head.position, moved, commit, operations)
-        except Fenced:
-            logger.info("Another process committed position %d", moved.position)
-            self._head = None
-            return await self._commit(limit)
+        await self._write(head.position, moved, commit, operations)
         self._workspace.settle()
         self._head = moved
         return Committed(position=moved.position, events=batch.contained, reason=commit["reason"])
+
+    async def _fence(self, position: int) -> None:
+        """Raise `Fenced` if another process has moved the head from a position."""
+        if await self._heads.find_one({"_id": self._head_id, "position": position}) is None:
+            logger.info("Another process committed position %d", position + 1)
+            raise Fenced
 
     async def _current(self) -> Head:
         if self._head is None:
@@ -207,6 +217,7 @@ class Ledger:
                 session=session,
             )
             if result.matched_count != 1:
+                logger.info("Another process committed position %d", position + 1)
                 raise Fenced
             if self._head_id == LIVE:
                 await self._commits.insert_one(commit, session=session)

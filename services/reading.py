@@ -203,18 +203,19 @@ class Reading:
     async def whole_months(self, series: str, months: Iterable[int]) -> dict[int, list[Cell]]:
         """Return the counts of all keys of a series in each month."""
         known, months = self._whole_months, set(months)
-        missing = [month for month in months if (series, month) not in known]
+        # What is known may be let go of while the rest is read.
+        found = {month: known[series, month] for month in months if (series, month) in known}
+        missing = sorted(months - found.keys())
         if missing:
             query = {"series": series, "period": {"$in": missing}}
             fields = {"key": 1, "period": 1, "parts": 1}
-            found: dict[int, list[Cell]] = {month: [] for month in missing}
+            found |= {month: [] for month in missing}
             for cell in await self.find(self.projection.months, query, fields):
                 found[cell["period"]].append(cell)
-            known.update({(series, month): cells for month, cells in found.items()})
-        result = {month: known[series, month] for month in months}
-        if sum(map(len, known.values())) > KEPT_CELLS:
-            known.clear()
-        return result
+            known.update({(series, month): found[month] for month in missing})
+            if sum(map(len, known.values())) > KEPT_CELLS:
+                known.clear()
+        return found
 
     async def users_by_month(
         self, series: str, keys: Sequence[str], months: Iterable[int]

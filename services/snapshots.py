@@ -6,6 +6,7 @@ two processes cannot both record the same.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,7 @@ from services.paging import Page, PageInfo, bad_page, found
 from services.reading import Reading
 from services.trends import MetricDefinition, define
 from services.updates import Updates
-from services.window import Bucket, Calendar, Granularity, reached
+from services.window import LIMITS, Bucket, Calendar, Granularity
 
 logger = logging.getLogger(__name__)
 
@@ -154,13 +155,14 @@ async def page_of(
         query["start"] = {"$gte": bounds.start, "$lt": bounds.end}
     total = await reading.count(collection, query)
     if page.cursor is not None:
-        if not page.cursor.isdigit() or len(page.cursor) > len(str(1 << 53)):
+        told = re.fullmatch(rf"{period.value}\|([0-9]{{1,15}})", page.cursor)
+        if told is None:
             raise bad_page("This is no cursor of this connection.")
         side = "$gt" if page.backward else "$lt"
-        query = {"$and": [query, {"start": {side: int(page.cursor)}}]}
+        query = {"$and": [query, {"start": {side: int(told[1])}}]}
     direction = 1 if page.backward else -1
     rows = await reading.find(collection, query, sort=(("start", direction),), limit=page.size + 1)
-    edges, info = found(page, rows, lambda row: str(row["start"]))
+    edges, info = found(page, rows, lambda row: str(row["_id"]))
     return SnapshotConnection(
         position=Position(reading.head.position),
         edges=[SnapshotEdge(cursor=cursor, node=_told(row)) for cursor, row in edges],
@@ -228,18 +230,21 @@ class Snapshots:
     ) -> SnapshotConnection:
         """Return a page of snapshots, the newest first."""
         view = await self._analytics.view(question)
-        bounds = None if view.range is None else Bucket(*view.range)
+        # Not `view.range`: snapshots go on after the last event.
+        window = view.window
+        bounds = None if window.is_all_time else Bucket(window.start, window.end)
         return await page_of(view.reading, self._database, period, bounds, page)
 
     async def record(self, period: SnapshotPeriod, at: int | None) -> RecordSnapshotPayload:
         """Record the snapshot of the bucket that holds an instant; of the last one without it."""
         granularity = GRANULARITIES[period]
         now = self._clock()
-        start = (
-            self._calendar.back(now, 1, granularity)
-            if at is None
-            else self._calendar.floor(reached(at), granularity)
-        )
+        if at is None:
+            start = self._calendar.back(now, 1, granularity)
+        else:
+            # The calendar reaches no further: nothing counts before that, nothing has ended after.
+            within_reach = min(max(at, LIMITS.earliest), LIMITS.latest)
+            start = self._calendar.floor(within_reach, granularity)
         bucket = Bucket(start, self._calendar.next(start, granularity))
         reading = await self._analytics.reading()
         problem = None
@@ -356,14 +361,28 @@ class Snapshots:
         ]
 
     async def _write(self, rows: Sequence[dict[str, Any]], *, renew: bool = False) -> None:
-        """Store snapshots of which the values are new; with `renew` all of them."""
+        """Store snapshots of which the values are new; with `renew` all of them.
+
+        Of the others it is stored that they were still true at this position, or a slower process
+        might yet store what it measured at one before.
+        """
         names = [row["_id"] for row in rows]
         stored = {row["_id"]: row async for row in self._records.find({"_id": {"$in": names}})}
-        writes: list[Operation] = [
-            UpdateOne({"_id": row["_id"]}, [_renewed(row)], upsert=True)
-            for row in rows
-            if renew or row["values"] != stored.get(row["_id"], {}).get("values")
-        ]
+        writes: list[Operation] = []
+        confirmed: list[Operation] = []
+        for row in rows:
+            known = stored.get(row["_id"])
+            if renew or known is None or row["values"] != known["values"]:
+                writes.append(UpdateOne({"_id": row["_id"]}, [_renewed(row)], upsert=True))
+            else:
+                same = {"_id": row["_id"], "revision": known["revision"]}
+                confirmed.append(UpdateOne(same, {"$max": {"position": row["position"]}}))
+        if confirmed:
+            result = await self._records.bulk_write(confirmed, ordered=False)
+            if result.matched_count < len(confirmed):
+                # Another process has revised one of them in between.
+                await self._write(rows, renew=renew)
+                return
         if writes:
             committed = await self._ledger.record("SNAPSHOT", [(self._records, writes)])
             await self._updates.publish(committed.position)

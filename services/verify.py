@@ -17,7 +17,7 @@ from services.issuance import IssuanceMetrics
 from services.overview import Overview
 from services.reading import Reading
 from services.recount import Truth, recount
-from services.trends import trend
+from services.trends import trend, value
 from services.users import UserMetrics
 from services.view import Answer, View, collect
 from services.window import Comparison, Granularity, Last
@@ -52,6 +52,8 @@ class Kept:
     answers: Mapping[str, Mapping[str, object]]
     """The figures of each answer, by their names."""
     trends: Mapping[tuple[str, Granularity], object]
+    values: Mapping[str, object]
+    """Each metric over the range, and over what that is compared with."""
 
 
 def _cut(value: object) -> str:
@@ -115,7 +117,13 @@ async def answered(view: View, granularities: Sequence[Granularity]) -> Kept:
             for name in METRICS
             for granularity in granularities
         },
+        {name: await _refusable(_value(view, name)) for name in METRICS},
     )
+
+
+async def _value(view: View, name: str) -> tuple[float | None, float | None]:
+    found = await value(view, name)
+    return found.value, None if found.comparison is None else found.comparison.value
 
 
 def differing(kept: Kept, truth: Truth) -> Iterator[Difference]:
@@ -130,6 +138,15 @@ def differing(kept: Kept, truth: Truth) -> Iterator[Difference]:
         path = f"{asked} trends {name} by {granularity}"
         wanted_points = _brute(chosen, view, name, granularity)
         yield from differences(getattr(found, "points", found), wanted_points, path)
+    for name, pair in kept.values.items():
+        yield from differences(pair, _over(chosen, view, name), f"{asked} figures {name}")
+
+
+def _over(chosen: expected.Chosen, view: View, name: str) -> object:
+    try:
+        return expected.of_range(chosen, view, name)
+    except AnalyticsError as refusal:
+        return refusal.code
 
 
 def _brute(chosen: expected.Chosen, view: View, name: str, granularity: Granularity) -> object:
@@ -158,7 +175,7 @@ def differences(kept: object, wanted: object, path: str) -> Iterator[Difference]
         for each in fields(kept):
             one, other = getattr(kept, each.name), getattr(wanted, each.name)
             yield from differences(one, other, f"{path}.{each.name}")
-    elif isinstance(kept, list) and isinstance(wanted, list) and len(kept) == len(wanted):
+    elif isinstance(kept, list | tuple) and type(kept) is type(wanted) and len(kept) == len(wanted):
         for place, (one, other) in enumerate(zip(kept, wanted, strict=True)):
             yield from differences(one, other, f"{path}[{place}]")
     elif isinstance(kept, dict) and isinstance(wanted, dict) and kept.keys() == wanted.keys():

@@ -158,11 +158,12 @@ class View:
 
     async def value(self, metric: Metric) -> tuple[float | None, ValueComparison | None]:
         """Return a metric over the window, and how that compares."""
-        window, earlier = self.window, self.earlier()
-        buckets = [Bucket(window.start, window.end)]
-        if earlier is not None:
-            buckets.append(Bucket(earlier.start, earlier.end))
-        now, *then = await self.values(metric, buckets)
+        earlier = self.earlier()
+        windows = [self.window] if earlier is None else [self.window, earlier]
+        ranges = [(each.start, each.end) for each in windows]
+        if metric.looks_back:
+            ranges = [*(each.before() for each in windows), *ranges]
+        now, *then = await metric.values(self.figures, ranges)
         return now, _compared(metric, now, then[0]) if then else None
 
     def pairs(
@@ -177,25 +178,19 @@ class View:
         )
 
     async def values(
-        self, metric: Metric, buckets: Sequence[Bucket], granularity: Granularity | None = None
+        self, metric: Metric, buckets: Sequence[Bucket], granularity: Granularity
     ) -> list[float | None]:
-        """Return a metric in each bucket; without a granularity they are any ranges."""
+        """Return a metric in each bucket."""
         if not buckets:
             return []
         ranges = [(bucket.start, bucket.end) for bucket in buckets]
         if metric.looks_back:
-            ranges = [*(self._before(each, granularity) for each in ranges), *ranges]
+            back, floor = self.window.calendar.back, self.window.calendar.floor
+            before = [
+                (back(start, 1, granularity), floor(start, granularity)) for start, _ in ranges
+            ]
+            ranges = [*before, *ranges]
         return await metric.values(self.figures, ranges)
-
-    def _before(self, bucket: Range, granularity: Granularity | None) -> Range:
-        """Return what is before a bucket, or before a range of as many units as the window."""
-        start, end = bucket
-        calendar, last = self.window.calendar, self.window.last
-        if granularity is not None:
-            return calendar.back(start, 1, granularity), calendar.floor(start, granularity)
-        if last is not None:
-            return calendar.shift(start, -last.n, last.unit), start
-        return start - (end - start), start
 
 
 def _compared(metric: Metric, now: float | None, then: float | None) -> ValueComparison:

@@ -158,7 +158,7 @@ class Preset(Enum):
     LAST_12_MONTHS = Last(12, Granularity.MONTH)
     """The last 12 months, the open one contained."""
     ALL_TIME = Between()
-    """From the first event to the end of today."""
+    """From the first event to the end of today, or of the day of an event that is later."""
 
 
 RangeSpec = Preset | Last | Between
@@ -176,6 +176,8 @@ class Window:
     """The instant at which the range was resolved; what ends later is open."""
     last: Last | None = None
     """The calendar units that the range consists of, if it was asked for in units."""
+    whole_end: int | None = None
+    """Where a range that is compared only up to some moment would end without that."""
     is_all_time: bool = False
     """Whether nothing lies outside, so that its series consists of whole buckets."""
 
@@ -183,6 +185,13 @@ class Window:
     def calendar(self) -> Calendar:
         """The calendar of the window's zone and week start."""
         return Calendar(self.zone, self.week_start)
+
+    def before(self) -> tuple[int, int]:
+        """Return the range before this one: as many calendar units, else one of its length."""
+        if self.last is not None:
+            return self.calendar.shift(self.start, -self.last.n, self.last.unit), self.start
+        length = (self.whole_end or self.end) - self.start
+        return self.start - length, self.start
 
 
 def resolve(
@@ -192,11 +201,13 @@ def resolve(
     week_start: Weekday = Weekday.MONDAY,
     now: int,
     earliest: int | None,
+    latest: int | None = None,
 ) -> Window:
     """Return the window that a range means at the instant `now`; no range means all time.
 
     All time goes from the local day of `earliest`, the first instant that has data (None if there
-    is none yet), to the end of the open day. Raises `WindowError` for a range that is refused.
+    is none yet), to the end of the open day, or to that of the day of `latest` if the last instant
+    that has data is later. Raises `WindowError` for a range that is refused.
     """
     calendar = Calendar(zone, week_start)
     bounds: Last | Between = spec.value if isinstance(spec, Preset) else spec or Between()
@@ -212,8 +223,10 @@ def resolve(
         end = _atom_end(_bound(calendar, bounds.end))
         if bounds.start is None:
             start = min(start, calendar.floor(end - 1, Granularity.DAY))
-    window = Window(start, end, zone, week_start, now, is_all_time=bounds == Between())
-    return _checked(window)
+    is_all_time = bounds == Between()
+    if is_all_time and latest is not None:
+        end = max(end, calendar.next(latest, Granularity.DAY))
+    return _checked(Window(start, end, zone, week_start, now, is_all_time=is_all_time))
 
 
 def series(window: Window, granularity: Granularity) -> list[Bucket]:
@@ -433,6 +446,7 @@ def _earlier(
 ) -> tuple[Window, Callable[[int], int]]:
     """Return the window compared with, and where an instant of this one falls in it."""
     moved: Callable[[int], int]
+    last = window.last
     if isinstance(how, Comparison):
         moved = _mover(window, how)
         start, end = moved(window.start), moved(window.end)
@@ -441,12 +455,13 @@ def _earlier(
     else:
         zone, week_start, now = window.zone, window.week_start, window.now
         given = resolve(how, zone=zone, week_start=week_start, now=now, earliest=earliest)
-        start, end = given.start, given.end
+        start, end, last = given.start, given.end, given.last
         moved = partial(window.calendar.counterpart, origin=window.start, target=start)
+    found = replace(window, start=start, end=end, last=last, whole_end=end, is_all_time=False)
     if window.start < window.now < window.end:
         moment = _atom_end(moved(window.now))
-        end = min(end, max(moment, start + ATOM_MS))
-    return replace(window, start=start, end=end, last=None, is_all_time=False), moved
+        found = replace(found, end=min(end, max(moment, start + ATOM_MS)))
+    return found, moved
 
 
 def _mover(window: Window, how: Comparison) -> Callable[[int], int]:

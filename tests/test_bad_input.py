@@ -130,7 +130,13 @@ async def test_a_cursor_is_of_one_list_in_one_order(service: Running) -> None:
 DEFAULTS = {"badges": "NEWEST", "people": "NEWEST", "templates": "MOST_ISSUED"}
 
 
-@pytest.mark.parametrize("arguments", ["first: 0", "first: 10000", 'after: "x"'])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("first: 0", "first: 10000", 'after: "x"', 'before: "²"', 'after: "DAILY|²"'),
+        *('after: "HOURLY|1767225600000"', 'after: "DAILY|9999999999999999"'),
+    ],
+)
 async def test_a_page_of_snapshots_is_held_to_the_same(service: Running, arguments: str) -> None:
     query = f"{{snapshots(period: DAILY, {arguments}) {{totalCount}}}}"
     assert (await refusal(service, query))["code"] == "BAD_PAGE"
@@ -223,11 +229,15 @@ async def test_an_instant_lies_within_reach(service: Running, at: str, code: str
         f"{{{PEOPLE % (group, at)}}}"
         for group in ("cohort: {by: MONTH", "cohort: {by: YEAR, offset: 100", *STATES)
     ]
-    for query in (*queries, f"mutation {{{RECORD % at}}}"):
+    for query in queries:
         if code == "OK":
             await service.ask(query)
         else:
             assert (await refusal(service, query))["code"] == code
+    found = await service.ask(f"mutation {{{RECORD % at}}}")
+    is_past = at < "2000"
+    problem = "BEFORE_THE_FIRST_EVENT" if is_past else "BUCKET_NOT_ENDED"
+    assert found["recordSnapshot"]["problem"] == problem
 
 
 async def test_every_group_of_people_can_be_asked_for(service: Running) -> None:

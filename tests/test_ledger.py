@@ -78,7 +78,7 @@ def questions(random: Random, truth: Truth) -> list[Question]:
                 zone=random.choice(zones),
                 week_start=random.choice(list(Weekday)),
                 where=where,
-                compared=random.choice([None, *Comparison]),
+                compared=random.choice([None, *Comparison, *ranges]),
             )
         )
         asked.append(Question(where=where, zone=random.choice(zones)))

@@ -144,6 +144,8 @@ async def test_a_snapshot_is_recorded_and_listed(service: Running) -> None:
         ("nothing", {}, "NOT_FOUND", 404),
         ("trends/newUsers", {"granularity": "eon"}, "BAD_USER_INPUT", 400),
         ("snapshots", {"limit": "1000"}, "BAD_PAGE", 400),
+        ("snapshots", {"limit": "9" * 5000}, "BAD_PAGE", 400),
+        ("snapshots", {"limit": "²"}, "BAD_PAGE", 400),
         ("snapshots", {"period": "yearly"}, "BAD_USER_INPUT", 400),
     ],
 )

@@ -13,7 +13,7 @@ from services.expected.community import CommunityMetrics
 from services.expected.distribution import BadgeDistribution
 from services.expected.issuance import IssuanceMetrics
 from services.expected.overview import Overview
-from services.expected.series import Expected, measured, series
+from services.expected.series import Expected, measured, of_range, series
 from services.expected.users import UserMetrics
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "UserMetrics",
     "figures",
     "measured",
+    "of_range",
     "series",
 ]
 

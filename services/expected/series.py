@@ -8,7 +8,7 @@ from services.answers import SeriesPoint, instant
 from services.expected.chosen import Chosen, Span
 from services.recount import Issued
 from services.view import View
-from services.window import Bucket, Granularity, change, change_of_rate
+from services.window import Bucket, Granularity, Window, change, change_of_rate
 
 
 def series(
@@ -36,18 +36,37 @@ def series(
 
 
 def measured(
-    chosen: Chosen, view: View, metric: str, bucket: Bucket, granularity: Granularity | None
+    chosen: Chosen, view: View, metric: str, bucket: Bucket, granularity: Granularity
 ) -> float | None:
     """Return any metric of the catalogue in one bucket."""
-    start, end = bucket.start, bucket.end
-    span, until = (start, end), (0, end)
-    calendar, last = view.window.calendar, view.window.last
-    if granularity is None:
-        before = start - (end - start), start
-        if last is not None:
-            before = calendar.shift(start, -last.n, last.unit), start
-    else:
-        before = calendar.back(start, 1, granularity), calendar.floor(start, granularity)
+    back, floor = view.window.calendar.back, view.window.calendar.floor
+    start = bucket.start
+    before = back(start, 1, granularity), floor(start, granularity)
+    return of_span(chosen, metric, (start, bucket.end), before)
+
+
+def of_range(chosen: Chosen, view: View, metric: str) -> tuple[float | None, float | None]:
+    """Return any metric of the catalogue over the range, and over what that is compared with."""
+    windows = [each for each in (view.window, view.earlier()) if each is not None]
+    found = [of_span(chosen, metric, (each.start, each.end), _before(each)) for each in windows]
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def _before(window: Window) -> Span:
+    """Return the bounds of the units before, or of the same length before what is not cut."""
+    start, last = window.start, window.last
+    if last is None:
+        return start - ((window.whole_end or window.end) - start), start
+    first = start
+    for _ in range(last.n):
+        first = window.calendar.shift(first, -1, last.unit)
+    return first, start
+
+
+def of_span(chosen: Chosen, metric: str, span: Span, before: Span) -> float | None:
+    """Return any metric of the catalogue in a span; `before` is what came before."""
+    end = span[1]
+    until = (0, end)
     count = chosen.count
     values: dict[str, Callable[[], float | None]] = {
         "BADGES_ISSUED": lambda: count("issued", span),
