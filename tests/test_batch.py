@@ -1,12 +1,17 @@
 """What one batch does with deliveries that are odd: each is right or counted, and none stops it."""
 
+import asyncio
 from typing import Any, cast
+
+import pytest
 
 from documents.connection import Database
 from services.analytics import Question
+from services.batch import Batch
 from services.chain import OTHER_HEIGHT
 from services.distribution import BadgeDistribution
 from services.events import Block, BlockRef, Delivery, Event
+from services.window import day_index, month_of_day
 from tests.services import Services
 
 NOW = 1_790_000_000_000
@@ -81,3 +86,57 @@ async def read_by(services: Services, event: Event) -> int:
     read = await profile.find({"ns": events, "op": {"$in": ["query", "getmore"]}}).to_list(None)
     await profile.drop()
     return sum(each["nreturned"] for each in read)
+
+
+async def test_a_commit_that_another_has_overtaken_begins_anew(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has read in the meantime may be torn, and it may fail on that."""
+    one, other = await Services.on(database, NOW), await Services.on(database, NOW)
+    work_out = Batch.work_out
+
+    async def overtaken(*_: object) -> None:
+        monkeypatch.setattr(Batch, "work_out", work_out)
+        await other.commit()
+        raise OverflowError("torn")
+
+    await one.log.accept(Delivery(events=[issued(1)]), "api")
+    monkeypatch.setattr(Batch, "work_out", overtaken)
+    assert await one.ledger.commit(1000) is None
+    await one.log.accept(Delivery(events=[issued(2)]), "api")
+    committed = await one.ledger.commit(1000)
+    assert committed is not None
+    assert committed.position == 2
+
+
+async def test_a_commit_that_fails_by_itself_says_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = await Services.on(database, NOW)
+
+    async def failing(*_: object) -> None:
+        raise OverflowError("of its own")
+
+    await services.log.accept(Delivery(events=[issued(1)]), "api")
+    with monkeypatch.context() as patched:
+        patched.setattr(Batch, "work_out", failing)
+        with pytest.raises(OverflowError, match="of its own"):
+            await services.ledger.commit(1000)
+    assert await services.ledger.commit(1000) is not None
+
+
+async def test_a_reading_that_is_let_go_of_still_answers_who_is_at_work(
+    database: Database,
+) -> None:
+    services = await Services.on(database, NOW)
+    day = 86_400_000
+    events = [issued(number, at=NOW - number * 40 * day, category=1) for number in range(1, 4)]
+    await services.log.accept(Delivery(events=events), "api")
+    await services.commit()
+    reading = await services.analytics.reading()
+    months = sorted({month_of_day(day_index(event["at"]))[0] for event in events})
+    await reading.whole_months("issued.category", months[:1])
+    asking = asyncio.create_task(reading.whole_months("issued.category", months))
+    await asyncio.sleep(0)
+    reading.retire()
+    assert [len(cells) for _, cells in sorted((await asking).items())] == [1] * len(months)

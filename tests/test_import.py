@@ -19,7 +19,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from documents.connection import Client, Database, connect
 from documents.embedded import EmbeddedMongo, running_url
 from documents.projection import prepare
-from ingest.importing import CHUNK_LINES, Importer, Taken
+from ingest.importing import CHUNK_LINES, BadLine, Importer, Taken, lines
 from ingest.synthetic import DAY_MS, Chain, Scale, deliver, history
 from ingest.webhook import MAX_BODY
 from progress import telling
@@ -525,3 +525,13 @@ async def test_on_a_terminal_progress_is_a_bar(environment: dict[str, str], tmp_
     assert "6/6 lines" in shown
     assert "8/8 events" in shown
     assert "━" not in printed.decode()
+
+
+def test_a_line_as_long_as_a_line_may_be_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.importing.MAX_BODY", 50)
+    file = BytesIO(b"a" * 49 + b"\n" + b"b" * 50 + b"\nc\n" + b"d" * 51 + b"\ne")
+    found = [(line.number, line.content[:1], line.bad) for line in lines(file)]
+    assert found == [
+        *((1, b"a", None), (2, b"", BadLine.TOO_LARGE), (3, b"c", None)),
+        *((4, b"", BadLine.TOO_LARGE), (5, b"e", None)),
+    ]

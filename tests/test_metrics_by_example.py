@@ -454,3 +454,28 @@ async def test_a_type_that_is_named_twice_is_counted_once(told: Told) -> None:
     page, kind = Page(size=10, backward=False, cursor=None), EventType.BADGE_ISSUED
     found = await told.services.analytics.activity(page, [kind, kind], activity.Told())
     assert (found.total_count, len(found.edges)) == (1, 1)
+
+
+async def test_a_comparison_looks_back_from_the_range_that_is_compared(told: Told) -> None:
+    """What a week is compared with is as if that had been asked for itself."""
+    for user, days in {"ann": (40, 33), "bob": (40, 2, 9), "eve": (33,), "joe": (37, 26)}.items():
+        for day in days:
+            await told.issue(f"{user} {day}", ago(days=day), user=user)
+    for other in (Last(2, Granularity.WEEK, skipped=4), Between(date(2026, 8, 10), None)):
+        asked = await value(await told.view(range=other), "RETENTION_RATE")
+        week = Last(1, Granularity.WEEK, skipped=1)
+        figure = await value(await told.view(range=week, compared=other), "RETENTION_RATE")
+        assert figure.comparison is not None
+        assert figure.comparison.value == asked.value
+
+
+async def test_all_time_holds_what_is_dated_ahead(told: Told) -> None:
+    await told.issue("a", ago(days=3))
+    await told.issue("b", ago(days=-1))
+    view = await told.view()
+    assert await IssuanceMetrics(view=view).total_badges_issued() == 2
+    assert (await value(view, "BADGES_ISSUED")).value == 2
+    points = (await trend(view, "BADGES_ISSUED", Granularity.DAY)).points
+    assert [point.value for point in points] == [1, 0, 0, 0, 1]
+    assert [point.is_partial for point in points] == [False] * 3 + [True] * 2
+    assert sum(cell.count for cell in await UserMetrics(view=view).peak_activity()) == 2

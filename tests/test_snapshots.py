@@ -14,14 +14,14 @@ from documents.snapshots import SnapshotRecord
 from services import expected, snapshots
 from services.analytics import Question
 from services.catalogue import METRICS
-from services.events import Delivery, Event
+from services.events import Block, BlockRef, Delivery, Event
 from services.figures import Where
 from services.live import UpdateReason, updates
 from services.paging import Page
 from services.recount import recount
 from services.snapshots import GRANULARITIES, SnapshotPeriod, SnapshotProblem
 from services.verify import differences
-from services.window import DAY_MS, HOUR_MS, Bucket, Calendar, Granularity
+from services.window import DAY_MS, HOUR_MS, Between, Bucket, Calendar, Granularity
 from tests.histories import NOW, History
 from tests.processes import until
 from tests.services import Services
@@ -224,3 +224,53 @@ async def test_of_two_recorders_the_one_that_read_the_later_position_stays(
     assert second.snapshot is not None
     assert first.snapshot.position > reading
     assert second.snapshot == first.snapshot
+
+
+async def test_what_was_measured_before_a_block_left_is_not_stored_after_it_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody else had to write meanwhile, since the figures are again what they were."""
+    slow, fast = await Services.on(database, NOW), await Services.on(database, NOW)
+    at = NOW - 2 * HOUR_MS
+    fork = Block(7, "0x7", "0x6", at, [{**issued(2, at), "index": 0, "tx": "0x"}])
+    await slow.log.accept(Delivery(events=[issued(1, at)]), "api")
+    await slow.commit()
+    await slow.snapshots.tick()
+    before = (await stored())[f"HOURLY|{Calendar().floor(at, Granularity.HOUR)}"]
+    await slow.log.accept(Delivery(apply=[fork]), "chainhook")
+    await slow.commit()
+    await fast.updates.learn(slow.updates.position)
+    view, later = slow.analytics.view, asyncio.Event()
+
+    async def wait(*arguments: Any) -> Any:
+        found = await view(*arguments)
+        await later.wait()
+        return found
+
+    monkeypatch.setattr(slow.analytics, "view", wait)  # it is only slowed down
+    recording = asyncio.create_task(slow.snapshots.record(SnapshotPeriod.HOURLY, at))
+    await asyncio.sleep(0.1)
+    await fast.log.accept(Delivery(rollback=[BlockRef(7, "0x7")]), "chainhook")
+    await fast.commit()
+    await fast.snapshots.tick()
+    later.set()
+    await recording
+    after = (await stored())[before.id]
+    assert after.values == before.values
+    assert after.revision == before.revision
+
+
+async def test_a_range_bounds_the_snapshots_that_go_on_after_the_last_event(
+    database: Database,
+) -> None:
+    services = await Services.on(database, NOW)
+    await services.log.accept(Delivery(events=[issued(1, NOW - 60 * HOUR_MS)]), "api")
+    await services.commit()
+    await services.snapshots.tick()
+    end = NOW - 10 * HOUR_MS
+    question = Question(range=Between(NOW - 100 * HOUR_MS, end))
+    found = await services.snapshots.page(SnapshotPeriod.HOURLY, question, ALL)
+    whole = await services.snapshots.page(SnapshotPeriod.HOURLY, Question(), ALL)
+    wanted = [edge for edge in whole.edges if edge.node.start.timestamp() * 1000 < end]
+    assert found.edges == wanted
+    assert 0 < found.total_count == len(wanted) < whole.total_count

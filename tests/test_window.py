@@ -354,7 +354,9 @@ def test_the_hour_of_an_instant_is_what_the_local_clock_shows() -> None:
     assert Calendar("Asia/Kathmandu").clock(at("2025-11-24 23:59:59", "Asia/Kathmandu")) == (0, 23)
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "America", "localtime", "Factory"])
+@pytest.mark.parametrize(
+    "zone", ["Mars/Olympus", "", "../etc/passwd", "America", "localtime", "Factory"]
+)
 def test_an_unknown_zone_is_refused(zone: str) -> None:
     with pytest.raises(WindowError) as refusal:
         Calendar(zone)
