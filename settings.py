@@ -108,7 +108,8 @@ class Settings(BaseSettings):
     enabled: bool = _setting(
         "ANALYTICS_ENABLED",
         True,
-        "Whether events are taken and counted; if not, only what is there is answered.",
+        "Whether events are taken and counted; if not, only what is there is answered, and a hook "
+        "gets 503, which makes it give up for good: stop it first.",
     )
     cache_ttl_ms: int = _setting(
         "ANALYTICS_CACHE_TTL_MS",
