@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from documents.projection import Database
+from documents.connection import connect
 from tests.running import Running, running
 
 EVENTS = [
@@ -17,12 +18,16 @@ INGEST = "mutation($events: [EventInput!]!) {ingestEvents(input: {events: $event
 LISTS = ("badges", "people", "communities", "templates", "events", "activity")
 
 
-@pytest.fixture
-async def service(database: Database) -> AsyncIterator[Running]:
+@pytest.fixture(scope="module")
+async def service(mongo_url: str) -> AsyncIterator[Running]:
+    """One service for all: nothing that is refused changes it."""
+    database = await connect(mongo_url, f"test_{uuid4().hex}")
     async with running(database) as service:
         await service.ask(INGEST, events=EVENTS)
         await service.settled()
         yield service
+    await database.client.drop_database(database.name)
+    database.client.close()
 
 
 async def refusal(service: Running, query: str, **variables: object) -> dict[str, Any]:
