@@ -1,7 +1,7 @@
 # The tasks of this project; `make` alone lists them. CI runs the same ones.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo dashboard pages test check format bench schema docs browser screenshots
+.PHONY: help install run demo dashboard pages test coverage check format bench schema docs browser screenshots
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -40,7 +40,10 @@ dashboard: $(DIST) ## Build the dashboard and GraphiQL, with Node.js from PATH o
 pages: $(INSTALLED)
 	@$(MAKE) --silent dashboard || echo 'The dashboard could not be built; all else works.' >&2
 
-test: check pages browser ## Run the checks and all tests, with coverage
+test: check pages browser ## Run the checks and all tests
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+coverage: pages browser ## Run all tests and tell which lines none of them reaches
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 check: $(INSTALLED) ## Lint, check the format, the types and the layers
