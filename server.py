@@ -84,7 +84,8 @@ async def demonstrate(
 
 @asynccontextmanager
 async def _server(settings: Settings, listening: socket.socket) -> AsyncIterator[uvicorn.Server]:
-    if not (settings.mongodb_url and settings.ingest_tokens):
+    # For the token; where the database needs it, `opened` makes it.
+    if settings.mongodb_url and not settings.ingest_tokens:
         make_data_directory(settings.data_dir)
     async with opened(settings, meanwhile=_import_app) as database:
         from app import Service, access, application  # noqa: PLC0415  # see `_import_app`

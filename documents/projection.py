@@ -3,8 +3,8 @@
 A rebuild fills a new generation beside the one that answers; the head then names the new one.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from beanie import Document, init_beanie
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -26,6 +26,7 @@ from documents.tables import CodeRecord, FactChunk, UserChunk
 Collection = AsyncIOMotorCollection[dict[str, Any]]
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
+T = TypeVar("T")
 NAMESPACE_EXISTS = 48
 KEYS_A_QUERY = 10_000
 """How many keys one query names; MongoDB refuses a query of more than 16 MB."""
@@ -66,6 +67,12 @@ PROJECTED: tuple[type[Document], ...] = (
 )
 
 
+def batched(values: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield the values in lists of a size, the last one of the rest."""
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
+
+
 async def find_in(
     collection: Collection,
     field: str,
@@ -78,9 +85,8 @@ async def find_in(
 
     `narrowed` is what else they must match, `only` the fields to read if not all.
     """
-    wanted = list(keys)
-    for start in range(0, len(wanted), KEYS_A_QUERY):
-        query = {**(narrowed or {}), field: {"$in": wanted[start : start + KEYS_A_QUERY]}}
+    for part in batched(list(keys), KEYS_A_QUERY):
+        query = {**(narrowed or {}), field: {"$in": part}}
         async for row in collection.find(query, dict.fromkeys(only, 1) or None):
             yield row
 

@@ -5,7 +5,6 @@ that takes no events, and a database that is away get one; whatever is refused i
 reason and answered 200.
 """
 
-import hashlib
 import hmac
 import logging
 from typing import Final
@@ -15,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ingest.chainhook import Contracts, Refusal, parse
-from services.access import Access, Right
+from services.access import Access, Right, digest
 from services.errors import AnalyticsError
 from services.events import Delivery
 from services.intake import check_enabled
@@ -75,7 +74,7 @@ class Webhook:
     def _may_ingest(self, request: Request) -> bool:
         authorization = request.headers.get("authorization", "")
         exact = self._exact_header
-        if exact and hmac.compare_digest(_digest(authorization), _digest(exact)):
+        if exact and hmac.compare_digest(digest(authorization), digest(exact)):
             return True
         scheme, _, bearer = authorization.partition(" ")
         secrets = [request.headers.get("x-chainhook-consumer-secret")]
@@ -98,10 +97,6 @@ async def _body(request: Request) -> bytes | None:
         else:
             body += chunk
     return None if is_too_large else bytes(body)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _refused(status: int, code: str, message: str) -> Response:

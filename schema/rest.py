@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 import orjson
@@ -68,6 +69,8 @@ _STATUS = {
     "TIME_LIMIT_EXCEEDED": 503,
 }
 _MAX_BODY = 10_000
+_kinds = cache(get_type_hints)
+"""Kept, for the hints are worked out anew each time, and each entry of a list asks for them."""
 
 Answered = Callable[[Context, Request], Awaitable[object]]
 
@@ -122,7 +125,8 @@ def plain(value: object, kind: object = None) -> object:
     if isinstance(value, SeriesPoint):
         value = {"date": value.start, "count": value.value}
     elif is_dataclass(value):
-        kinds = get_type_hints(type(value))
+        of: Any = type(value)
+        kinds = _kinds(of)
         names = [each.name for each in fields(value)]
         return {to_camel_case(name): plain(getattr(value, name), kinds[name]) for name in names}
     if isinstance(value, Mapping):
@@ -156,7 +160,7 @@ def _family(name: str) -> Answered:
 async def _figures(answer: Answer) -> dict[str, object]:
     # A series that is too long for the range is left out, as its refusal is no series.
     return {
-        name: plain(figure, get_type_hints(getattr(type(answer), name))["return"])
+        name: plain(figure, _kinds(getattr(type(answer), name))["return"])
         for name, figure in (await collect(answer)).items()
         if figure != "TOO_MANY_BUCKETS"
     }

@@ -20,9 +20,7 @@ class Access:
     def __init__(self, tokens: Mapping[Right, Iterable[str]], *, open_reads: bool) -> None:
         """`open_reads` lets clients without a token read."""
         self._rights = [
-            (_digest(token), _GIVES[right])
-            for right, secrets in tokens.items()
-            for token in secrets
+            (digest(token), _GIVES[right]) for right, secrets in tokens.items() for token in secrets
         ]
         self._open = frozenset({Right.READ}) if open_reads else frozenset[Right]()
 
@@ -30,11 +28,11 @@ class Access:
         """Return what a token allows; None if it is not valid. No token allows open reads."""
         if token is None:
             return self._open
-        digest, rights = _digest(token), None
-        for known, given in self._rights:
+        given, rights = digest(token), None
+        for known, allowed in self._rights:
             # No early end: how long this takes must not tell which token was nearly right.
-            if hmac.compare_digest(known, digest):
-                rights = (rights or frozenset()) | given
+            if hmac.compare_digest(known, given):
+                rights = (rights or frozenset()) | allowed
         return rights if rights is None else rights | self._open
 
 
@@ -45,5 +43,6 @@ _GIVES = {
 }
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """Return what of a secret is kept and compared: of one length, whatever the secret's is."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

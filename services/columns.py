@@ -1,14 +1,14 @@
 """Reading the tables: chunks are kept by this process, and read again only where they changed."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from documents.log import Head
-from documents.projection import Collection
+from documents.projection import Collection, batched
 from services.cells import NO_KEY
 from services.tables import FACT, FACTS_A_CHUNK, USER, USERS_A_CHUNK, Rows, only
 
@@ -21,7 +21,6 @@ CHUNKS_A_READ = 128
 CHUNKS_A_MASK = 64
 """How many chunks a mask is worked out for at once; 1.3 MB, so that Python hardly counts."""
 
-T = TypeVar("T")
 Wanted = Callable[[Rows], NDArray[np.bool_]]
 """Says which rows of a chunk are wanted."""
 Find = Any
@@ -183,12 +182,6 @@ class Columns:
                 rows = np.frombuffer(chunk["rows"], FACT)
                 self._chunks.put(collection.name, chunk["_id"], chunk["changed"], rows)
                 yield chunk["_id"], rows
-
-
-def batched(values: Sequence[T], size: int) -> Iterator[list[T]]:
-    """Yield the values in lists of a size, the last one of the rest."""
-    for start in range(0, len(values), size):
-        yield list(values[start : start + size])
 
 
 def _together(chunks: Sequence[tuple[int, Rows]]) -> FactRows:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from documents.projection import batched
 from services.cells import NO_KEY, part_counts
-from services.columns import batched, within
+from services.columns import within
 from services.figures import HELD_BINS, bitmap, by_key, ranked
 from services.reading import Range, Reading
 from services.tables import BADGE, FACT, Rows
