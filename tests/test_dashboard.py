@@ -154,6 +154,8 @@ async def test_only_the_panels_whose_family_moved_ask_again(
         page = visited.page
         await is_live(page)
         await page.wait_for_load_state("networkidle")
+        # A panel that was asking when the first update came asks again a second later: useQuery.ts.
+        await page.wait_for_timeout(1_500)
         asked = operations(visited)
         await ingest(service, {"userJoined": {"user": "ST1SOMEBODY"}})
         await expect(card(page, "Users")).to_have_text("10")
