@@ -115,9 +115,9 @@ class Head(Document):
     processed: int = 0
     """Events contained, redelivered ones included."""
     earliest: int | None = None
-    """The time of the earliest event ever contained, in milliseconds since 1970, UTC."""
+    """The time of the earliest event that has effect, in milliseconds since 1970, UTC."""
     latest: int | None = None
-    """The time of the latest event ever contained, in milliseconds since 1970, UTC."""
+    """The time of the latest event that has effect, in milliseconds since 1970, UTC."""
     delivered: int | None = None
     """When the last entry contained was received, in milliseconds since 1970, UTC."""
     refused: dict[str, int] = Field(default_factory=dict)

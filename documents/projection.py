@@ -31,7 +31,7 @@ NAMESPACE_EXISTS = 48
 KEYS_A_QUERY = 10_000
 """How many keys one query names; MongoDB refuses a query of more than 16 MB."""
 
-LAYOUT = 3
+LAYOUT = 4
 """How what is projected is laid out; raise it with any change of that, or of what is counted."""
 
 

@@ -36,9 +36,13 @@ class EventRecord(Document):
     hard: bool | None = None
     facts: dict[str, Any] | None = None
     """On the live issue of a badge: its current category, level, community and revocation."""
+    why: str | None = None
+    """Why it has no effect although it stands, as `services.facts.Ineffective`; else absent."""
     row: int | None = None
     """Its row in the fact table, once it was the event that makes a badge, a membership or a
     community."""
+    member_row: int | None = None
+    """The row of the creator's membership, once it was the event that makes a community."""
 
     class Settings:
         """Collection and indexes."""
@@ -69,16 +73,32 @@ class BlockRecord(Document):
     height: int
     parent: str | None
     at: int | None
+    burn: int | None = None
+    """The height of the Bitcoin block to which it is anchored, where a delivery names it."""
     applied: bool
     """Whether the last delivery that named it applied it."""
-    orphaned_by: str | None = None
-    """The later block whose application implies that this one has left the chain."""
+    told: int
+    """When that was: the entry of the log and the place in it; see `services.chain`."""
+    foreign: bool = False
+    """Whether it was refused, as a block of a chain that begins anew."""
+    valid: bool
+    """Whether neither it nor any known ancestor is rolled back."""
+    canonical: bool
+    """Whether it is on the canonical chain, as far as that is known."""
 
     class Settings:
         """Collection and indexes."""
 
         name = "blocks"
-        indexes: ClassVar = [IndexModel([("height", ASCENDING)], name="height")]
+        indexes: ClassVar = [
+            IndexModel([("height", ASCENDING)], name="height"),
+            # Blocks that are there only because of one that was built on them.
+            IndexModel(
+                [("applied", ASCENDING)],
+                name="kept_by_descendant",
+                partialFilterExpression={"valid": True, "applied": False},
+            ),
+        ]
 
 
 class UserRecord(Document):
@@ -101,6 +121,7 @@ class CommunityRecord(Document):
     id: str  # type: ignore[assignment]  # Beanie: any type
     name: str | None
     owner: str | None
+    creator: str | None
     created: int
     deactivated: int | None
     on_chain: bool

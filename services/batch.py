@@ -7,20 +7,21 @@ again within a batch moves nothing.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from documents.projection import Collection, find_in
 from services import facts
 from services.cells import Operation
-from services.chain import OTHER_HEIGHT, BlockState, Chain
+from services.chain import PLACES, BlockState, Chain, Unknown
 from services.events import EventType
 from services.facts import (
     BadgeFacts,
     Change,
     CommunityFacts,
     Facts,
+    Ineffective,
     MembershipFacts,
     Record,
     TemplateFacts,
@@ -30,6 +31,8 @@ from services.tally import Tally
 from services.workspace import Workspace
 
 T = TypeVar("T")
+FIRST_SPAN = 64
+"""How many heights below and above one that is needed are loaded first; then ever twice as many."""
 
 
 class Batch:
@@ -42,6 +45,12 @@ class Batch:
         self._applied: list[dict[str, Any]] = []
         self._records: dict[str, Record] = {}
         self._fresh: set[str] = set()
+        self._fuller: set[str] = set()
+        """Records known before of which this batch says more."""
+        self._issued_before: dict[str, BadgeFacts] = {}
+        """The facts of badges before their issue was told more fully."""
+        self._communities: dict[str, _Founding] = {}
+        """The creations of the communities that may have changed."""
         self._before: dict[str, tuple[Any, ...]] = {}
         self._entities: dict[str, defaultdict[str, list[Record]]] = {
             kind: defaultdict(list) for kind in facts.KINDS
@@ -53,18 +62,12 @@ class Batch:
         self.tally = Tally(workspace)
         self.contained = 0
         """Events in the batch, redelivered ones included."""
-        self.earliest: int | None = None
-        """The earliest time of its new events, in milliseconds since 1970."""
-        self.latest: int | None = None
-        """The latest time of its new events, in milliseconds since 1970."""
         self.reorganised = False
         """Whether a block that was known came back or left the chain."""
         self.counts: Counter[str] = Counter()
         """Events that came to be live, by type."""
         self.undone = 0
         """Events that ceased to be live."""
-        self.refused: Counter[str] = Counter()
-        """Blocks of the batch that do nothing, by reason."""
 
     async def work_out(self, entries: list[dict[str, Any]]) -> None:
         """Read what is needed and determine every write."""
@@ -73,9 +76,9 @@ class Batch:
         await self._load_entities(entity for kind in self._entities.values() for entity in kind)
         await self._resolve_templates()
         await self._resolve_communities()
+        await self._resolve_members()
         self._resolve_badges()
-        self._resolve_firsts("member")
-        self._resolve_firsts("user")
+        self._resolve_users()
         self._note_lives()
         await self._roster.resolve(self._records)
         changes = [*self._changes, *self._roster.changes]
@@ -90,65 +93,126 @@ class Batch:
             grouped.setdefault(collection.name, (collection, []))[1].append(operation)
         return list(grouped.values())
 
+    async def reach(
+        self, earliest: int | None, latest: int | None
+    ) -> tuple[int | None, int | None]:
+        """Return the times of the earliest and the latest event that has effect now.
+
+        Given are those from before the batch.
+        """
+        records = self._records.values()
+        ended = [r["at"] for r in records if self._before[r["_id"]][1] and not r["live"]]
+        times = [record["at"] for record in records if record["live"]]
+        if ended and min(ended) == earliest:
+            earliest = await self._outermost(1)
+        if ended and max(ended) == latest:
+            latest = await self._outermost(-1)
+        return (
+            min((at for at in (earliest, *times) if at is not None), default=None),
+            max((at for at in (latest, *times) if at is not None), default=None),
+        )
+
+    async def _outermost(self, direction: int) -> int | None:
+        """Return the earliest (1) or latest (-1) time among what the batch leaves in effect."""
+        found: list[int] = []
+        for kind in EventType:
+            query = {"live": True, "type": kind}
+            rows = self._projection.events.find(query, {"at": 1}, sort=[("order", direction)])
+            async for row in rows:
+                if row["_id"] not in self._records or self._records[row["_id"]]["live"]:
+                    found.append(row["at"])
+                    break
+        return min(found, key=lambda at: at * direction, default=None)
+
     # Which events stand
 
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Blocks of the batch that were refused, by reason."""
+        return self._chain.refused
+
     async def _fold_blocks(self, entries: list[dict[str, Any]]) -> None:
-        named = [b for e in entries for b in (*e.get("rolled_back", ()), *e["applied"])]
+        rows = await self._load_blocks(entries)
+        near = {block["height"] + step for block, *_ in _sayings(entries) for step in (-1, 0, 1)}
+        span = FIRST_SPAN
+        while True:
+            # Its states change as it works, so each try begins with those stored.
+            self._chain = Chain(map(_block_state, rows.values()), near)
+            try:
+                self._applied = _told_to(self._chain, entries)
+                self._chain.resolve()
+                break
+            except Unknown as needed:
+                heights = range(needed.height - span, needed.height + span + 1)
+                span *= 2
+                query = {"height": {"$gte": heights.start, "$lt": heights.stop}}
+                async for row in self._projection.blocks.find(query):
+                    rows[row["_id"]] = row
+                near.update(heights)
+        self.reorganised = bool(self._chain.flipped())
+        for block in self._chain.changed:
+            row = _block_row(block)
+            if row != rows.get(block.hash):
+                self._writes.append(
+                    (
+                        self._projection.blocks,
+                        ReplaceOne({"_id": block.hash}, row)
+                        if block.hash in rows
+                        else InsertOne(row),
+                    )
+                )
+
+    async def _load_blocks(self, entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return the stored blocks that are named, and those one below and one above them."""
+        named = [block for block, *_ in _sayings(entries)]
         near = {block["height"] + step for block in named for step in (-1, 0, 1)}
         blocks = self._projection.blocks
-        known = {
+        rows = {
             row["_id"]: row
             for field, keys in (("height", near), ("_id", {block["hash"] for block in named}))
             async for row in find_in(blocks, field, keys)
         }
-        self._chain = chain = Chain(map(_block_state, known.values()))
-        for entry in entries:
-            for block in entry.get("rolled_back", ()):
-                if not chain.rollback(block["hash"], block["height"]):
-                    self.refused[OTHER_HEIGHT] += 1
-            for block in entry["applied"]:
-                if chain.apply(block["hash"], block["height"], block["parent"], block["at"]):
-                    self._applied.append(block)
-                else:
-                    self.refused[OTHER_HEIGHT] += 1
-        self.reorganised = bool(chain.flipped())
-        for block in chain.changed.values():
-            row = _block_row(block)
-            self._writes.append(
-                (
-                    self._projection.blocks,
-                    ReplaceOne({"_id": block.hash}, row)
-                    if block.hash in chain.known
-                    else InsertOne(row),
-                )
-            )
+        if any(entry.get("rolled_back") for entry in entries):
+            async for row in blocks.find({"applied": False, "valid": True}):
+                rows[row["_id"]] = row
+        return rows
 
     async def _gather(self, entries: list[dict[str, Any]]) -> None:
-        """Collect the records that are new or whose block came back or left."""
+        """Collect the records that are new, fuller, or whose block came back or left."""
         told: dict[str, Record] = {}
         doubtful: list[str] = []
         for block in self._applied:
-            stands = self._chain.stands(block["hash"])
+            state = self._chain.block(block["hash"])
             for event in block["events"]:
-                if event["id"] not in told:
-                    told[event["id"]] = _record(event, block, stands=stands)
-                    if block["hash"] in self._chain.known:
-                        doubtful.append(event["id"])
+                known = told.get(event["id"])
+                if known is not None:
+                    _merge(known, event)
+                    continue
+                told[event["id"]] = _record(event, state)
+                if block["hash"] in self._chain.known:
+                    doubtful.append(event["id"])
         for entry in entries:
             self.contained += entry["size"]
             for event in entry.get("events", ()):
-                told[event["id"]] = _record(event, None, stands=True)
-        async for row in find_in(self._projection.events, "_id", doubtful, only=("_id",)):
-            del told[row["_id"]]
+                told[event["id"]] = _record(event, None)
+        async for row in find_in(self._projection.events, "_id", doubtful):
+            again = told.pop(row["_id"])
+            self._know(row)
+            if row["live"] and row.get("facts"):
+                self._issued_before[row["_id"]] = facts.stored_badge(row)
+            if _merge(row, again):
+                self._fuller.add(row["_id"])
+                self._add(row)
+            else:
+                del self._records[row["_id"]]
         self._fresh = set(told)
-        self.earliest = min((record["at"] for record in told.values()), default=None)
-        self.latest = max((record["at"] for record in told.values()), default=None)
         for flipped in self._chain.flipped():
             query = {"height": flipped.height, "block": flipped.hash}
             async for row in self._projection.events.find(query):
-                self._know(row)
-                row["stands"] = flipped.stands
-                self._add(row)
+                if row["_id"] not in self._records:
+                    self._know(row)
+                    self._add(row)
+                self._records[row["_id"]]["stands"] = flipped.canonical
         for record in told.values():
             self._know(record)
             if record["stands"]:
@@ -230,42 +294,104 @@ class Batch:
         templates = {key: known for key, known in self._templates.items() if known}
         for records, standing in self._of_kind("badge"):
             old = next((r for r in records if r["live"] and r.get("facts")), None)
-            before = facts.stored_badge(old) if old else None
+            before = None
+            if old is not None:
+                before = self._issued_before.get(old["_id"]) or facts.stored_badge(old)
             new, now = facts.of_badge(standing, templates) or (None, None)
+            if now is not None and new is not None:
+                new["facts"] = facts.as_stored(now)
             for record in records:
-                effective = record["type"] != EventType.BADGE_ISSUED
-                if now and record is new:
-                    effective = True
-                    record["facts"] = facts.as_stored(now)
-                record["live"] = now is not None and record["stands"] and effective
+                issues = record["type"] == EventType.BADGE_ISSUED
+                _settle(
+                    record, new, Ineffective.BADGE_ISSUED_AGAIN if issues else None,
+                    Ineffective.BADGE_UNKNOWN,
+                )  # fmt: skip
             self._change(before, now, old, new)
 
     async def _resolve_communities(self) -> None:
         kind = list(self._of_kind("community"))
-        ids = [records[0]["community"] for records, _ in kind]
-        stored = {}
-        async for row in find_in(self._projection.communities, "_id", ids):
-            community = row.pop("_id")
-            stored[community] = CommunityFacts(community=community, **row)
+        stored = await self._stored_communities(records[0]["community"] for records, _ in kind)
         for records, standing in kind:
+            community = records[0]["community"]
             old = next((r for r in records if r["live"] and _creates(r)), None)
             new, now = facts.of_community(standing) or (None, None)
-            community = records[0]["community"]
+            before = stored.get(community)
             for record in records:
-                effective = now is not None and (not _creates(record) or record is new)
-                record["live"] = record["stands"] and effective
-            self._change(stored.get(community), now, old, new)
+                again = Ineffective.COMMUNITY_CREATED_AGAIN if _creates(record) else None
+                _settle(record, new, again, Ineffective.COMMUNITY_UNKNOWN)
+            self._change(before, now, old, new)
+            self._communities[community] = _Founding(old, before, new, now)
             self._writes.append((self._projection.communities, _stored(community, now)))
 
-    def _resolve_firsts(self, kind: str) -> None:
-        """Resolve entities of which the first standing record takes effect."""
-        for records, standing in self._of_kind(kind):
-            old = next((r for r in records if r["live"]), None)
-            new = min(standing, key=facts.order, default=None)
+    async def _stored_communities(self, ids: Iterable[str]) -> dict[str, CommunityFacts]:
+        rows = find_in(self._projection.communities, "_id", ids)
+        return {
+            community: CommunityFacts(community=community, **row)
+            async for row in rows
+            for community in [row.pop("_id")]
+        }
+
+    async def _resolve_members(self) -> None:
+        """Resolve memberships, which begin and end with their communities, too."""
+        members = {entity: facts.member_of(records[0]) for entity, records in self._members()}
+        for community, founding in self._communities.items():
+            if (founding.before is None) != (founding.now is None):
+                await self._load_members(community)
+            for known in (founding.before, founding.now):
+                if known is not None and known.creator is not None:
+                    entity = facts.member_entity(community, known.creator)
+                    members[entity] = community, known.creator
+        await self._load_entities(
+            [each for each in members if each not in self._entities["member"]]
+        )
+        members |= {entity: facts.member_of(records[0]) for entity, records in self._members()}
+        others = {community for community, _ in members.values()} - self._communities.keys()
+        unchanged = await self._stored_communities(others)
+        for entity, (community, user) in members.items():
+            known = unchanged.get(community)
+            founding = self._communities.get(community) or _Founding(None, known, None, known)
+            self._resolve_member(self._entities["member"].get(entity, []), user, founding)
+
+    def _members(self) -> Iterable[tuple[str, list[Record]]]:
+        return self._entities["member"].items()
+
+    async def _load_members(self, community: str) -> None:
+        async for row in self._projection.events.find(facts.members_query(community)):
+            if row["_id"] not in self._records:
+                self._know(row)
+                self._add(row)
+
+    def _resolve_member(self, records: list[Record], user: str, founding: "_Founding") -> None:
+        old = next((r for r in records if r["live"]), None)
+        was = facts.is_admin_from_creation(founding.before, user)
+        standing = [record for record in records if record["stands"]]
+        is_admin = facts.is_admin_from_creation(founding.now, user)
+        new = facts.first(standing) if founding.now is not None and not is_admin else None
+        for record in records:
+            _settle(record, new, None, None if founding.now else Ineffective.COMMUNITY_UNKNOWN)
+            record["live"] = record is new
+        before, now = founding.admin(founding.before), founding.admin(founding.now)
+        if not was:
+            before = _map(_membership, old)
+        if not is_admin:
+            now = _map(_membership, new)
+        change = Change(
+            before,
+            now,
+            founding.old if was else old,
+            founding.new if is_admin else new,
+            "member_row" if was else "row",
+            "member_row" if is_admin else "row",
+        )
+        if change.before != change.now or change.old is not change.new:
+            self._changes.append(change)
+
+    def _resolve_users(self) -> None:
+        """Resolve registrations, of which the first one takes effect."""
+        for records, standing in self._of_kind("user"):
+            new = facts.first(standing)
             for record in records:
                 record["live"] = record is new
-            if kind == "member":
-                self._change(_map(_membership, old), _map(_membership, new), old, new)
 
     def _change(
         self, before: Facts | None, now: Facts | None, old: Record | None, new: Record | None
@@ -281,7 +407,11 @@ class Batch:
 
     def _note_lives(self) -> None:
         for id_, record in self._records.items():
-            lived = self._before[id_][1]
+            _, lived, *_, why = self._before[id_]
+            if record.get("why") != why:
+                for reason, sign in ((why, -1), (record.get("why"), 1)):
+                    if reason is not None:
+                        self.tally.ineffective(reason, sign)
             if record["live"] != lived:
                 self.counts[record["type"]] += record["live"]
                 self.undone += lived
@@ -295,17 +425,83 @@ class Batch:
                 self._writes.append((events, InsertOne(record)))
                 continue
             now, before = _mutable(record), self._before[id_]
-            if now != before:
+            if now != before or id_ in self._fuller:
                 fields = {
                     name: value
                     for name, value, then in zip(_MUTABLE, now, before, strict=True)
                     if value != then
                 }
+                if id_ in self._fuller:
+                    fields |= {name: record[name] for name in _CARRIED if name in record}
                 self._writes.append((events, UpdateOne({"_id": id_}, {"$set": fields})))
 
 
-_MUTABLE = ("stands", "live", "facts", "row")
+class _Founding(NamedTuple):
+    """The creation of a community: the record and the facts, before and now."""
+
+    old: Record | None
+    before: CommunityFacts | None
+    new: Record | None
+    now: CommunityFacts | None
+
+    @staticmethod
+    def admin(community: CommunityFacts | None) -> MembershipFacts | None:
+        """Return the membership of the creator."""
+        if community is None or community.creator is None:
+            return None
+        return MembershipFacts(community.community, community.creator, community.created)
+
+
+_MUTABLE = ("stands", "live", "facts", "row", "member_row", "why")
 """What of a record changes after it was stored."""
+
+
+def _settle(record: Record, made: Record | None, again: str | None, unknown: str | None) -> None:
+    """Determine whether a record has effect, and if not, why.
+
+    `made` is the record that made the entity, `again` the reason if others like it have none,
+    `unknown` the reason of records that wait for the entity.
+    """
+    record["live"], why = record["stands"], None
+    if not record["stands"]:
+        pass
+    elif made is None:
+        record["live"], why = False, unknown
+    elif again is not None and record is not made:
+        is_overruled = record.get("height") is None and made.get("height") is not None
+        record["live"], why = False, Ineffective.CHAIN_WINS if is_overruled else again
+    if why is not None or "why" in record:
+        record["why"] = why and str(why)
+
+
+def _sayings(
+    entries: list[dict[str, Any]],
+) -> Iterator[tuple[dict[str, Any], int, bool]]:
+    """Yield what is said of blocks: each block, a number that orders it, whether it is applied."""
+    for entry in entries:
+        said = [(block, False) for block in entry.get("rolled_back", ())]
+        said += [(block, True) for block in entry["applied"]]
+        for place, (block, is_applied) in enumerate(said):
+            yield block, (entry["_id"] << PLACES) + place, is_applied
+
+
+def _merge(known: Record, event: Mapping[str, Any]) -> bool:
+    """Add to a record what another telling of the same event says more; return whether it did."""
+    more = {name for name in _CARRIED if name in event and name not in known}
+    known.update({name: event[name] for name in more})
+    return bool(more)
+
+
+def _told_to(chain: Chain, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tell the chain what the entries say of blocks; return the blocks applied, but those refused."""
+    applied = []
+    for block, told, is_applied in _sayings(entries):
+        where = block["hash"], block["height"]
+        if not is_applied:
+            chain.rollback(*where, told, block.get("parent"))
+        elif chain.apply(*where, block["parent"], block["at"], told, block.get("burn")):
+            applied.append(block)
+    return applied
 
 
 def _mutable(record: Record) -> tuple[Any, ...]:
@@ -338,19 +534,19 @@ _CARRIED = (
 )
 
 
-def _record(event: dict[str, Any], block: dict[str, Any] | None, *, stands: bool) -> Record:
+def _record(event: dict[str, Any], block: BlockState | None) -> Record:
     record: Record = {
         "_id": event["id"],
         "type": event["type"],
         "entity": facts.entity_of(event),  # type: ignore[arg-type]  # what the log holds are events
-        "stands": stands,
+        "stands": block is None or block.canonical,
         "live": False,
     }
     if block is None:
         record["at"] = event["at"]
     else:
-        record["at"] = block["at"]
-        record["height"], record["block"] = block["height"], block["hash"]
+        record["at"] = block.at
+        record["height"], record["block"] = block.height, block.hash
         record["index"] = event["index"]
     record["order"] = facts.order_key(record)
     for name in _CARRIED:
@@ -360,15 +556,9 @@ def _record(event: dict[str, Any], block: dict[str, Any] | None, *, stands: bool
 
 
 def _block_state(row: dict[str, Any]) -> BlockState:
-    return BlockState(hash=row.pop("_id"), **row)
+    return BlockState(**{("hash" if name == "_id" else name): value for name, value in row.items()})
 
 
 def _block_row(block: BlockState) -> dict[str, Any]:
-    return {
-        "_id": block.hash,
-        "height": block.height,
-        "parent": block.parent,
-        "at": block.at,
-        "applied": block.applied,
-        "orphaned_by": block.orphaned_by,
-    }
+    row = {name: getattr(block, name) for name in BlockState.__slots__}
+    return {"_id": row.pop("hash"), **row}

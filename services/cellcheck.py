@@ -57,6 +57,8 @@ def counted(truth: Truth) -> dict[str, Cell]:
                     distinct[cell].add(user)
     for event in truth.events:
         n[f"totals {cell_id('events', event['type'], None)}"] += 1
+    for reason, count in truth.ineffective.items():
+        n[f"totals {cell_id('ineffective', reason, None)}"] = count
     found = {}
     for cell, count in n.items():
         users = len(distinct[cell])
@@ -109,6 +111,7 @@ def _facts(truth: Truth) -> Iterator[Facts]:
             community=known.community,
             name=known.name,
             owner=known.owner,
+            creator=known.creator,
             created=known.at,
             deactivated=known.deactivated,
             on_chain=known.on_chain,

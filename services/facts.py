@@ -8,6 +8,7 @@ can only arrive at the same ones.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from services.engagement import Turns
@@ -57,6 +58,8 @@ class CommunityFacts:
     community: str
     name: str | None
     owner: str | None
+    creator: str | None
+    """Who created it, and is its admin member from then on."""
     created: int
     deactivated: int | None
     on_chain: bool
@@ -64,7 +67,7 @@ class CommunityFacts:
 
 @dataclass(frozen=True, slots=True)
 class MembershipFacts:
-    """A standing membership, since the first event that tells of it."""
+    """A membership of a community that exists, since the event that made it."""
 
     community: str
     user: str
@@ -95,6 +98,10 @@ class Change(NamedTuple):
     now: Facts | None
     old: Record | None = None
     new: Record | None = None
+    old_row: str = "row"
+    """The field of the old record that holds the number of the row."""
+    new_row: str = "row"
+    """The field of the new record that holds the number of the row."""
 
 
 KINDS = ("badge", "member", "user", "template", "community")
@@ -110,7 +117,7 @@ def entity_of(event: Event) -> str:
     if kind.startswith("badge_"):
         return badge_entity(event["badge"])
     if kind == EventType.MEMBER_ADDED:
-        return f"member:{event['community']}:{event['user']}"
+        return member_entity(event["community"], event["user"])
     if kind == EventType.USER_JOINED:
         return f"user:{event['user']}"
     name = "template" if kind == EventType.TEMPLATE_REGISTERED else "community"
@@ -123,27 +130,77 @@ def badge_entity(badge: str) -> str:
     return f"badge:{len(badge):02d}:{badge}"
 
 
-def order(record: Record) -> tuple[int, int, int, str]:
-    """Return the sort key of chain order: time, height, place in the block, identity."""
-    return record["at"], record.get("height") or 0, record.get("index") or 0, record["_id"]
+def member_entity(community: str, user: str) -> str:
+    """Return the key of a membership."""
+    return f"member:{len(community):03d}:{community}:{user}"
+
+
+def member_of(record: Record) -> tuple[str, str]:
+    """Return the community and the user of a membership, given a record of it."""
+    return record["community"], record["user"]
+
+
+def members_query(community: str) -> dict[str, Any]:
+    """Return the query that finds the records of all memberships of a community."""
+    prefix = member_entity(community, "")
+    return {"entity": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}
+
+
+class Ineffective(StrEnum):
+    """Why an event that is canonical has no effect."""
+
+    BADGE_ISSUED_AGAIN = "badge_issued_again"
+    """The badge has been issued before, and may have been burned since."""
+    BADGE_UNKNOWN = "badge_unknown"
+    """A revocation or an update waits for the badge to be issued."""
+    COMMUNITY_CREATED_AGAIN = "community_created_again"
+    """The community has been created before."""
+    COMMUNITY_UNKNOWN = "community_unknown"
+    """A membership, a transfer or a deactivation waits for the community to be created."""
+    CHAIN_WINS = "chain_wins"
+    """The API says what the chain has said, too; the chain's word holds."""
+
+
+WAITING = frozenset({Ineffective.BADGE_UNKNOWN, Ineffective.COMMUNITY_UNKNOWN})
+"""The reasons that end once what is missing arrives."""
+
+
+def order(record: Record) -> tuple[bool, int, int, str]:
+    """Return the sort key by which the later record overrides the earlier ones.
+
+    On the chain that is height and place in the block, never the time: block times repeat, go
+    backwards, and differ between hooks. Events of the API come before those of the chain, whose
+    word overrides theirs, and among each other by their time.
+    """
+    height = record.get("height")
+    if height is None:
+        return False, record["at"], 0, record["_id"]
+    return True, height, record.get("index") or 0, record["_id"]
+
+
+def first(records: Iterable[Record]) -> Record | None:
+    """Return the record that has effect where only the first has: the chain's before the API's."""
+    return min(records, key=lambda record: (not order(record)[0], *order(record)), default=None)
 
 
 def order_key(record: Record) -> str:
-    """Return the text by which records sort as by `order`, but for the identity."""
-    at, height, index, _ = order(record)
-    return f"{at:016d}.{height:016d}.{index:020d}"
+    """Return the text by which lists sort events as they happened: time, height, place."""
+    height, index = record.get("height") or 0, record.get("index") or 0
+    return f"{record['at']:016d}.{height:016d}.{index:020d}"
 
 
 def of_template(records: Iterable[Record]) -> TemplateFacts | None:
     """Return the facts of a template from its standing records, or None without any."""
-    fields: dict[str, Any] = {}
-    for record in sorted(records, key=order):
+    ordered = sorted(records, key=order)
+    earliest = first(ordered)
+    if earliest is None:
+        return None
+    fields: dict[str, Any] = {"creator": earliest.get("by"), "registered": earliest["at"]}
+    for record in ordered:
         for name in ("template", "name", "category", "level", "community"):
             if record.get(name) is not None:
                 fields[name] = record[name]
-        fields.setdefault("creator", record.get("by"))
-        fields.setdefault("registered", record["at"])
-    return TemplateFacts(**fields) if fields else None
+    return TemplateFacts(**fields)
 
 
 def of_badge(
@@ -151,25 +208,23 @@ def of_badge(
 ) -> tuple[Record, BadgeFacts] | None:
     """Return the record whose issue takes effect and the badge's facts; None if not issued.
 
-    The earliest issue takes effect. Category and level are those of the latest update, else of
-    the issue, else of the template; the community is the issue's, else the template's. The
-    first revocation counts, and as hard if any burned the badge; none takes effect before the
-    issue does, whatever time it tells.
+    The first issue takes effect. Category and level are those of the last update, else of the
+    issue, else of the template; the community is the issue's, else the template's. The first
+    revocation counts, and as hard if any burned the badge; none takes effect before the issue
+    does, whatever time it bears.
     """
     if len(records) > 1:
         records = sorted(records, key=order)
-    issue = next((r for r in records if r["type"] == EventType.BADGE_ISSUED), None)
+    issue = first(r for r in records if r["type"] == EventType.BADGE_ISSUED)
     if issue is None:
         return None
     category, level = issue.get("category"), issue.get("level")
-    revoked, hard = None, False
     for record in records:
         if record["type"] == EventType.BADGE_UPDATED:
             category = category if record.get("category") is None else record["category"]
             level = level if record.get("level") is None else record["level"]
-        elif record["type"] == EventType.BADGE_REVOKED:
-            revoked = max(issue["at"], record["at"]) if revoked is None else revoked
-            hard = hard or bool(record.get("hard"))
+    revocations = [r for r in records if r["type"] == EventType.BADGE_REVOKED]
+    revocation = first(revocations)
     community = issue.get("community")
     template = templates.get(issue["template"]) if issue.get("template") else None
     if template is not None:
@@ -185,8 +240,8 @@ def of_badge(
         category=category,
         level=level,
         community=community,
-        revoked=revoked,
-        hard=hard,
+        revoked=None if revocation is None else max(issue["at"], revocation["at"]),
+        hard=any(record.get("hard") for record in revocations),
         on_chain=issue.get("height") is not None,
     )
 
@@ -194,26 +249,31 @@ def of_badge(
 def of_community(records: Iterable[Record]) -> tuple[Record, CommunityFacts] | None:
     """Return the record whose creation takes effect and the facts; None if not created.
 
-    No deactivation takes effect before the creation does, whatever time it tells.
+    No deactivation takes effect before the creation does, whatever time it bears.
     """
     ordered = sorted(records, key=order)
-    created = next((r for r in ordered if r["type"] == EventType.COMMUNITY_CREATED), None)
+    created = first(r for r in ordered if r["type"] == EventType.COMMUNITY_CREATED)
     if created is None:
         return None
-    owner, deactivated = created.get("user"), None
+    owner = creator = created.get("user")
     for record in ordered:
         if record["type"] == EventType.COMMUNITY_TRANSFERRED:
             owner = record["user"]
-        elif record["type"] == EventType.COMMUNITY_DEACTIVATED and deactivated is None:
-            deactivated = max(created["at"], record["at"])
+    ended = first(r for r in ordered if r["type"] == EventType.COMMUNITY_DEACTIVATED)
     return created, CommunityFacts(
         community=created["community"],
         name=created.get("name"),
         owner=owner,
+        creator=creator,
         created=created["at"],
-        deactivated=deactivated,
+        deactivated=None if ended is None else max(created["at"], ended["at"]),
         on_chain=created.get("height") is not None,
     )
+
+
+def is_admin_from_creation(community: CommunityFacts | None, user: str) -> bool:
+    """Return whether a user is a member because the contract makes the creator its admin."""
+    return community is not None and community.creator == user
 
 
 def stored_badge(record: Record) -> BadgeFacts:

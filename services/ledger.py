@@ -127,7 +127,8 @@ class Ledger:
             # What another process commits meanwhile is read in part, and may contradict the rest.
             await self._fence(head.position)
             raise
-        moved = self._moved(head, batch, entries, self._workspace)
+        reach = await batch.reach(head.earliest, head.latest)
+        moved = self._moved(head, batch, entries, self._workspace, reach)
         commit = self._record(head, moved, batch, entries)
         # The rows of a rebuild must not pass for those of a later position of the first head.
         changed = moved.position if self._head_id == LIVE else -moved.position
@@ -165,13 +166,16 @@ class Ledger:
         return entries
 
     def _moved(
-        self, head: Head, batch: Batch, entries: list[dict[str, Any]], workspace: Workspace
+        self,
+        head: Head,
+        batch: Batch,
+        entries: list[dict[str, Any]],
+        workspace: Workspace,
+        reach: tuple[int | None, int | None],
     ) -> Head:
-        refused = Counter(head.refused) + batch.refused
+        refused = Counter(head.refused) + Counter(batch.refused)
         for entry in entries:
             refused.update(entry.get("refused", {}))
-        early = [at for at in (head.earliest, batch.earliest) if at is not None]
-        late = [at for at in (head.latest, batch.latest) if at is not None]
         moved: Head = head.model_copy(
             update={
                 "position": head.position + 1,
@@ -179,8 +183,8 @@ class Ledger:
                 "committed": int(time() * 1000),
                 **workspace.head(),
                 "processed": head.processed + batch.contained,
-                "earliest": min(early, default=None),
-                "latest": max(late, default=None),
+                "earliest": reach[0],
+                "latest": reach[1],
                 "delivered": entries[-1]["received"],
                 "refused": dict(refused),
             }

@@ -80,7 +80,7 @@ async def answer(
     delivered = behind.until or head.delivered
     blocks = await reading.find(
         reading.projection.blocks,
-        {"applied": True, "orphaned_by": None},
+        {"canonical": True},
         sort=(("height", -1),),
         limit=1,
     )

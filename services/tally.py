@@ -53,6 +53,10 @@ class Tally:
         """Count an event that has come to be live, or take one away."""
         self._workspace.counters.add("events", kind, None, sign)
 
+    def ineffective(self, reason: str, sign: int) -> None:
+        """Count a canonical event that has no effect, or take one away."""
+        self._workspace.counters.add("ineffective", reason, None, sign)
+
     def count(self, changes: Sequence[Change], roster: Roster) -> None:
         """Move the counters by what is counted of the facts before and now."""
         for before, now, *_ in changes:
@@ -142,12 +146,13 @@ class Tally:
         rows: dict[int, tuple[int, ...]] = {}
         for change in changes:
             if change.old is not None:
-                rows[change.old["row"]] = _NO_ROW
+                rows[change.old[change.old_row]] = _NO_ROW
         for change in changes:
             if change.now is not None and change.new is not None:
-                if "row" not in change.new:
-                    change.new["row"] = self._workspace.new_row()
-                rows[change.new["row"]] = self._row(change.now, roster)
+                row = change.new.get(change.new_row)
+                if row is None:
+                    row = change.new[change.new_row] = self._workspace.new_row()
+                rows[row] = self._row(change.now, roster)
         await table.load(rows)
         for row, values in rows.items():
             table[row] = values

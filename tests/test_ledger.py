@@ -19,7 +19,7 @@ from services.distribution import BadgeDistribution
 from services.figures import Where
 from services.paging import Page
 from services.rebuild import rebuild
-from services.recount import Told, Truth, order, recount, work_out
+from services.recount import Told, Truth, as_happened, recount, work_out
 from services.retention import RetentionMode
 from services.users import UserMetrics
 from services.verify import Difference, Kept, answered, differences, differing
@@ -178,7 +178,7 @@ async def misplaced(services: Services, truth: Truth) -> list[str]:
         if not part.page_info.has_next_page:
             break
         cursor = part.page_info.end_cursor
-    wanted = [event["id"] for event in sorted(truth.events, key=order, reverse=True)]
+    wanted = [event["id"] for event in sorted(truth.events, key=as_happened, reverse=True)]
     return [] if found == wanted and part.total_count == len(wanted) else ["activity"]
 
 
