@@ -136,7 +136,11 @@ class Service:
         except AnalyticsError as error:
             return JSONResponse({"status": "unavailable", "reason": error.message}, 503)
         caught_up = status.events_waiting <= 2 * self._settings.backlog_batch_size
-        body = {"status": "ready" if caught_up else "catching up", "waiting": status.events_waiting}
+        body = {
+            "status": "ready" if caught_up else "catching up",
+            "waiting": status.events_waiting,
+            "quarantined": status.quarantined,
+        }
         return JSONResponse(body, 200 if caught_up else 503)
 
     async def scrape(self, request: Request) -> Response:

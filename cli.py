@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -193,6 +193,59 @@ def verify(**flags: Any) -> None:
     import maintenance  # noqa: PLC0415  # `--help` needs no database
 
     raise SystemExit(0 if asyncio.run(maintenance.verify(given(flags))) else 1)
+
+
+@cli.group()
+def quarantine() -> None:
+    """Deal with entries of the log that could not be committed.
+
+    An entry that fails again and again is set aside, and the rest goes on without it. It counts
+    nowhere until it is retried. Numbers are those that `list` prints.
+    """
+
+
+@quarantine.command("list")
+@with_settings_of_the_log
+@click.option("--all", "everything", is_flag=True, help="Those dropped or retried, too.")
+def list_(everything: bool, **flags: Any) -> None:  # click passes a flag
+    """Print the entries that are set aside: number, state, time, events, reason."""
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    asyncio.run(maintenance.list_quarantine(given(flags), everything=everything))
+
+
+@quarantine.command()
+@with_settings_of_the_log
+@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER]...")
+@click.option("--all", "everything", is_flag=True, help="Every entry that is set aside.")
+def retry(numbers: tuple[int, ...], everything: bool, **flags: Any) -> None:
+    """Append entries to the log once more, for a version that can commit them.
+
+    A service that is running takes them up by itself.
+    """
+    _decide("retry", numbers, everything, flags)
+
+
+@quarantine.command()
+@with_settings_of_the_log
+@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER]...")
+@click.option("--all", "everything", is_flag=True, help="Every entry that is set aside.")
+def drop(numbers: tuple[int, ...], everything: bool, **flags: Any) -> None:
+    """Decide that entries never count. They stay in the log, and can be retried still."""
+    _decide("drop", numbers, everything, flags)
+
+
+def _decide(
+    decision: Literal["retry", "drop"],
+    numbers: tuple[int, ...],
+    everything: bool,  # a flag passed on
+    flags: dict[str, Any],
+) -> None:
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    if bool(numbers) == everything:
+        raise click.UsageError("Name the numbers of entries, or else --all.")
+    asyncio.run(maintenance.decide(given(flags), decision, None if everything else numbers))
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """Rebuilding and verifying a database, beside a running service or without one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import click
 from pymongo.errors import PyMongoError
@@ -10,8 +11,10 @@ from app import Service, access
 from database import opened
 from documents.embedded import has_database
 from progress import WorkFailed, telling
+from services import quarantine
 from services import rebuild as rebuilding
 from services import verify as verifying
+from services.errors import AnalyticsError
 from settings import Settings
 
 
@@ -45,6 +48,37 @@ async def verify(settings: Settings) -> bool:
     else:
         click.echo(f"Every figure is what the log says, at position {position}.")
     return not found
+
+
+async def list_quarantine(settings: Settings, *, everything: bool) -> None:
+    """Print the entries in quarantine, a line each. Raises `DatabaseError` and `WorkFailed`."""
+    async with _service(settings) as service:
+        entries = await quarantine.listed(service.database, everything=everything)
+    for entry in entries:
+        events = "1 event" if entry.events == 1 else f"{entry.events:,} events"
+        click.echo(f"{entry.sequence}  {entry.state}  {entry.at:%Y-%m-%dT%H:%M:%SZ}  {events}  "
+                   f"{entry.reason}")  # fmt: skip
+    if not entries:
+        click.echo("No entry of the log is in quarantine.", err=True)
+
+
+async def decide(
+    settings: Settings, decision: Literal["retry", "drop"], numbers: Sequence[int] | None
+) -> None:
+    """Retry or drop entries in quarantine, all that are set aside if `numbers` is None.
+
+    Raises `DatabaseError` and `WorkFailed`.
+    """
+    async with _service(settings) as service:
+        if numbers is None:
+            numbers = [entry.sequence for entry in await quarantine.listed(service.database)]
+        work = quarantine.retry if decision == "retry" else quarantine.drop
+        try:
+            done = await work(service.database, numbers)
+        except (quarantine.UnknownEntry, AnalyticsError) as error:
+            raise WorkFailed(str(error)) from error
+    entries = "1 entry" if done == 1 else f"{done:,} entries"
+    click.echo(f"{entries} {'appended to the log again' if decision == 'retry' else 'dropped'}.")
 
 
 @asynccontextmanager

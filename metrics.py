@@ -17,6 +17,7 @@ from documents.projection import Collection, Database
 from ingest.chainhook import Refusal
 from services.cache import AnswerCache
 from services.cells import Operation
+from services.facts import WAITING
 from services.ledger import Committed, Ledger
 from services.status import GapKind, ServiceStatus
 
@@ -132,6 +133,11 @@ def _position(status: ServiceStatus) -> Iterable[Metric]:
         "Events committed since ever, redelivered ones contained.",
         status.events_processed,
     )
+    yield _gauge(
+        "log_entries_quarantined",
+        "Log entries that could not be committed and were set aside.",
+        status.quarantined,
+    )
     yield _gauge("events_waiting", "Events stored and not yet committed.", status.events_waiting)
     yield _gauge(
         "lag_seconds", "For how long the oldest waiting delivery waits.", status.lag_seconds
@@ -159,6 +165,16 @@ def _chain(status: ServiceStatus) -> Iterable[Metric]:
     for reason in sorted({*Refusal, *counts}):
         refused.add_metric([str(reason)], counts.get(reason, 0))
     yield refused
+    idle = GaugeMetricFamily(
+        "passportx_events_without_effect_yet",
+        "Events that wait for a badge to be issued or a community to be created.",
+        None,
+        ["reason"],
+    )
+    waiting = {each.reason: each.count for each in status.waiting}
+    for reason in sorted(WAITING):
+        idle.add_metric([str(reason)], waiting.get(reason, 0))
+    yield idle
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

@@ -29,6 +29,8 @@ class LogEntry(Document):
     refused: dict[str, int] = Field(default_factory=dict)
     partial: bool = False
     """Whether the delivery goes on in the next entry, because one document cannot hold it."""
+    original: int | None = None
+    """The entry that this one repeats, which was in quarantine; it takes that one's place."""
 
     class Settings:
         """Collection and indexes."""
@@ -46,6 +48,24 @@ class LogEntry(Document):
                 [("_id", ASCENDING), ("size", ASCENDING), ("received", ASCENDING)], name="waiting"
             ),
         ]
+
+
+class QuarantinedEntry(Document):
+    """An entry of the log that could not be committed and was set aside. `_id` is its number."""
+
+    id: int  # type: ignore[assignment]  # Beanie: any type
+    state: str
+    """`set_aside`, `dropped`, or `retried` once a later entry repeats it."""
+    reason: str
+    """The error with which it failed."""
+    at: int
+    """When it was set aside, in milliseconds since 1970, UTC."""
+    events: int
+
+    class Settings:
+        """Collection."""
+
+        name = "quarantine"
 
 
 class Import(Document):

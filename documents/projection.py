@@ -12,7 +12,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.cells import DayUsers, MonthCell, QuarterHourCell, TotalCell
 from documents.connection import DatabaseError
-from documents.log import Commit, Head, Import, LogEntry
+from documents.log import Commit, Head, Import, LogEntry, QuarantinedEntry
 from documents.records import (
     BlockRecord,
     CommunityRecord,
@@ -48,6 +48,7 @@ KEPT: tuple[type[Document], ...] = (
     Commit,
     Head,
     Import,
+    QuarantinedEntry,
     SnapshotRecord,
     SnapshotCursor,
 )

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,24 @@ class BlockReference:
     """Its height."""
     hash: str
     """Its index block hash."""
+    burn_height: int | None = None
+    """The height of the Bitcoin block that it is anchored to; null if no delivery named it."""
+
+
+async def blocks_of(
+    reading: Reading, records: Iterable[Mapping[str, Any]]
+) -> dict[str, BlockReference]:
+    """Return the blocks of events, by hash."""
+    hashes = sorted({record["block"] for record in records if record.get("height") is not None})
+    if not hashes:
+        return {}
+    rows = await reading.find(reading.projection.blocks, {"_id": {"$in": hashes}})
+    return {row["_id"]: block_reference(row) for row in rows}
+
+
+def block_reference(row: Mapping[str, Any]) -> BlockReference:
+    """Return a stored block as the API shows it."""
+    return BlockReference(height=row["height"], hash=row["_id"], burn_height=row["burn"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +121,10 @@ async def answer(
         limit=page.size + 1,
     )
     edges, info = found(page, rows, _cursor)
+    blocks = await blocks_of(reading, (row for _, row in edges))
     return ActivityConnection(
         position=Position(reading.head.position),
-        edges=[ActivityEdge(cursor=cursor, node=_entry(row)) for cursor, row in edges],
+        edges=[ActivityEdge(cursor=cursor, node=_entry(row, blocks)) for cursor, row in edges],
         page_info=info,
         total_count=counted,
     )
@@ -119,8 +138,7 @@ async def _count(
     return await reading.count(reading.projection.events, query)
 
 
-def _entry(row: dict[str, Any]) -> ActivityEntry:
-    height = row.get("height")
+def _entry(row: dict[str, Any], blocks: Mapping[str, BlockReference]) -> ActivityEntry:
     facts = row.get("facts") or {}
     return ActivityEntry(
         id=row["_id"],
@@ -130,7 +148,7 @@ def _entry(row: dict[str, Any]) -> ActivityEntry:
         badge=row.get("badge"),
         community=row.get("community") or facts.get("community"),
         user=row.get("user"),
-        block=None if height is None else BlockReference(height=height, hash=row["block"]),
+        block=blocks.get(row.get("block", "")),
     )
 
 

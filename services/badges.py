@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.activity import BlockReference
+from services.activity import BlockReference, blocks_of
 from services.answers import Badge, Position, instant
 from services.columns import FactRows, within
 from services.community import Community, communities
@@ -173,16 +173,27 @@ async def _nodes(view: View, numbers: Sequence[int]) -> list[IssuedBadge]:
     named = list({row["facts"]["community"] for row in records if row["facts"]["community"]})
     of_kind = dict(zip(templates, await kinds(view, templates), strict=True))
     of_id = dict(zip(named, await communities(view, named), strict=True))
+    blocks = await blocks_of(reading, records)
     return [
-        _node(view, row, of_kind.get(row.get("template")), of_id.get(row["facts"]["community"]))
+        _node(
+            view,
+            row,
+            of_kind.get(row.get("template")),
+            of_id.get(row["facts"]["community"]),
+            blocks.get(row.get("block", "")),
+        )
         for row in records
     ]
 
 
 def _node(
-    view: View, row: dict[str, Any], kind: Badge | None, community: Community | None
+    view: View,
+    row: dict[str, Any],
+    kind: Badge | None,
+    community: Community | None,
+    block: BlockReference | None,
 ) -> IssuedBadge:
-    facts, height = row["facts"], row.get("height")
+    facts = row["facts"]
     category, revoked = facts["category"], facts["revoked"]
     return IssuedBadge(
         id=row["badge"],
@@ -195,5 +206,5 @@ def _node(
         issued_at=instant(row["at"]),
         revoked_at=None if revoked is None else instant(revoked),
         is_burned=facts["hard"],
-        block=None if height is None else BlockReference(height=height, hash=row["block"]),
+        block=block,
     )

@@ -7,7 +7,7 @@ again within a batch moves nothing.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
@@ -31,6 +31,9 @@ from services.tally import Tally
 from services.workspace import Workspace
 
 T = TypeVar("T")
+UNKNOWN_TYPE: Final = "unknown_type"
+"""The reason of a refused event: its type is one of a later version."""
+_TYPES = frozenset(EventType)
 FIRST_SPAN = 64
 """How many heights below and above one that is needed are loaded first; then ever twice as many."""
 
@@ -66,6 +69,8 @@ class Batch:
         """Whether a block that was known came back or left the chain."""
         self.counts: Counter[str] = Counter()
         """Events that came to be live, by type."""
+        self.unknown_types = 0
+        """Events of types that this version does not know, as a later one may have written them."""
         self.undone = 0
         """Events that ceased to be live."""
 
@@ -128,8 +133,8 @@ class Batch:
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """Blocks of the batch that were refused, by reason."""
-        return self._chain.refused
+        """Blocks and events of the batch that were refused, by reason."""
+        return self._chain.refused + Counter({UNKNOWN_TYPE: self.unknown_types})
 
     async def _fold_blocks(self, entries: list[dict[str, Any]]) -> None:
         rows = await self._load_blocks(entries)
@@ -180,31 +185,23 @@ class Batch:
     async def _gather(self, entries: list[dict[str, Any]]) -> None:
         """Collect the records that are new, fuller, or whose block came back or left."""
         told: dict[str, Record] = {}
-        doubtful: list[str] = []
-        for block in self._applied:
-            state = self._chain.block(block["hash"])
-            for event in block["events"]:
-                known = told.get(event["id"])
-                if known is not None:
-                    _merge(known, event)
-                    continue
-                told[event["id"]] = _record(event, state)
-                if block["hash"] in self._chain.known:
-                    doubtful.append(event["id"])
-        for entry in entries:
-            self.contained += entry["size"]
-            for event in entry.get("events", ()):
-                told[event["id"]] = _record(event, None)
-        async for row in find_in(self._projection.events, "_id", doubtful):
-            again = told.pop(row["_id"])
-            self._know(row)
-            if row["live"] and row.get("facts"):
-                self._issued_before[row["_id"]] = facts.stored_badge(row)
-            if _merge(row, again):
-                self._fuller.add(row["_id"])
-                self._add(row)
+        for event, block in self._events(entries):
+            if event["type"] not in _TYPES:
+                self.unknown_types += 1
+            elif event["id"] in told:
+                _merge(told[event["id"]], event)
             else:
-                del self._records[row["_id"]]
+                told[event["id"]] = _record(event, block)
+        known = self._chain.known
+        doubtful = [id_ for id_, record in told.items() if record.get("block") in known]
+        async for row in find_in(self._projection.events, "_id", doubtful):
+            issued = facts.stored_badge(row) if row["live"] and row.get("facts") else None
+            if _merge(row, told.pop(row["_id"])):
+                self._know(row)
+                self._add(row)
+                self._fuller.add(row["_id"])
+                if issued is not None:
+                    self._issued_before[row["_id"]] = issued
         self._fresh = set(told)
         for flipped in self._chain.flipped():
             query = {"height": flipped.height, "block": flipped.hash}
@@ -217,6 +214,19 @@ class Batch:
             self._know(record)
             if record["stands"]:
                 self._add(record)
+
+    def _events(
+        self, entries: list[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], BlockState | None]]:
+        """Yield what the entries tell, with the block of each event."""
+        for block in self._applied:
+            state = self._chain.block(block["hash"])
+            for event in block["events"]:
+                yield event, state
+        for entry in entries:
+            self.contained += entry["size"]
+            for event in entry.get("events", ()):
+                yield event, None
 
     def _know(self, record: Record) -> None:
         self._records[record["_id"]] = record
@@ -482,7 +492,7 @@ def _sayings(
         said = [(block, False) for block in entry.get("rolled_back", ())]
         said += [(block, True) for block in entry["applied"]]
         for place, (block, is_applied) in enumerate(said):
-            yield block, (entry["_id"] << PLACES) + place, is_applied
+            yield block, (entry.get("original", entry["_id"]) << PLACES) + place, is_applied
 
 
 def _merge(known: Record, event: Mapping[str, Any]) -> bool:
@@ -493,7 +503,7 @@ def _merge(known: Record, event: Mapping[str, Any]) -> bool:
 
 
 def _told_to(chain: Chain, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tell the chain what the entries say of blocks; return the blocks applied, but those refused."""
+    """Tell the chain what the entries say of blocks; return those applied and not refused."""
     applied = []
     for block, told, is_applied in _sayings(entries):
         where = block["hash"], block["height"]

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-from documents.log import Commit, Head, LogEntry
+from pymongo import ReplaceOne
+
+from documents.log import Commit, Head, LogEntry, QuarantinedEntry
 from documents.projection import Collection, Database, Projection
+from services import quarantine
 from services.batch import Batch
 from services.cells import Operation
 from services.log import waiting
@@ -23,6 +26,8 @@ from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+MAX_REASON = 1000
+"""Characters of an error that the quarantine keeps."""
 LIVE, REBUILT = "head", "rebuild"
 """The `_id` of the head that answers, and of the one that a rebuild moves."""
 
@@ -54,6 +59,11 @@ class Ledger:
         self._turn = asyncio.Lock()
         self._head: Head | None = None
         self._workspace: Workspace | None = None
+        self._suspects = 0
+        """The last entry of a batch that failed: up to it, entries are committed one by one."""
+        self._failures = 0
+        """How often the next entry has failed by itself."""
+        self._set_aside_in_a_row = 0
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
@@ -65,8 +75,9 @@ class Ledger:
     async def commit(self, limit: int) -> Committed | None:
         """Commit the next entries of the log, up to the one that reaches `limit` events.
 
-        Return None if nothing waits. Raises `PyMongoError` if the database is away: nothing is
-        committed then, or everything; call again.
+        Return None if nothing waits. Raises `PyMongoError` if the database is away, and whatever
+        an entry fails with: nothing is committed then, or everything; call again. An entry that
+        fails by itself again and again is set aside, see `services.quarantine`.
         """
         async with self._turn, self._forgetting():
             while True:
@@ -116,13 +127,87 @@ class Ledger:
 
     async def _commit(self, limit: int) -> Committed | None:
         head = await self._current()
-        entries = await self._next_entries(head.sequence, limit)
+        is_suspect = head.sequence < self._suspects
+        entries = await self._next_entries(head.sequence, 0 if is_suspect else limit)
         if not entries:
             return None
+        try:
+            committed = await self._commit_entries(head, entries)
+        except Fenced:
+            raise
+        except Exception as error:
+            if not quarantine.is_of_the_entry(error):
+                raise
+            is_alone = len(entries) == 1 or is_suspect
+            self._suspects = max(self._suspects, entries[-1]["_id"])
+            self._failures += is_alone
+            if self._failures < quarantine.TRIES:
+                raise
+            if self._set_aside_in_a_row >= quarantine.IN_A_ROW:
+                logger.error(  # noqa: TRY400  # the error is raised, and logged by who calls
+                    "%d entries in a row were set aside, so none follows: what fails is not the "
+                    "entries",
+                    self._set_aside_in_a_row,
+                )
+                raise
+            return await self._set_aside(head, entries, error)
+        self._failures = self._set_aside_in_a_row = 0
+        return committed
+
+    async def _set_aside(
+        self, head: Head, entries: list[dict[str, Any]], error: Exception
+    ) -> Committed:
+        """Pass over entries that cannot be committed, and note them in the quarantine."""
+        numbers = [entry["_id"] for entry in entries]
+        logger.error(
+            "Entry %s of the log cannot be committed and is set aside; `passportx quarantine list` "
+            "shows it",
+            ", ".join(map(str, numbers)),
+            exc_info=error,
+        )
+        now = int(time() * 1000)
+        notes: list[Operation] = [
+            ReplaceOne(
+                {"_id": entry["_id"]},
+                {
+                    "_id": entry["_id"],
+                    "state": quarantine.SET_ASIDE,
+                    "reason": f"{type(error).__name__}: {error}"[:MAX_REASON],
+                    "at": now,
+                    "events": entry.get("size", 0),
+                },
+                upsert=True,
+            )
+            for entry in entries
+        ]
+        self._head = None  # what is in memory may be in parts what the entry would have done
+        head = await self._current()
+        moved = head.model_copy(
+            update={"position": head.position + 1, "sequence": numbers[-1], "committed": now}
+        )
+        commit = {
+            "_id": moved.position,
+            "at": now,
+            "reason": "BATCH",
+            "families": [],
+            "counts": {},
+            "undone": 0,
+            "since": None,
+            "first_sequence": numbers[0],
+            "last_sequence": numbers[-1],
+        }
+        notebook = self._database[QuarantinedEntry.Settings.name]
+        await self._write(head.position, moved, commit, [(notebook, notes)])
+        self._head = moved
+        self._failures = 0
+        self._set_aside_in_a_row += 1
+        return Committed(position=moved.position, events=0, reason="BATCH")
+
+    async def _commit_entries(self, head: Head, entries: list[dict[str, Any]]) -> Committed:
         assert self._workspace is not None  # noqa: S101  # opened with the head
         batch = Batch(self._workspace)
         try:
-            await batch.work_out(entries)
+            await batch.work_out([entry for entry in entries if "passed_over" not in entry])
         except Exception:
             # What another process commits meanwhile is read in part, and may contradict the rest.
             await self._fence(head.position)
@@ -153,13 +238,20 @@ class Ledger:
         return self._head
 
     async def _next_entries(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Return the next entries; of those in quarantine, as a rebuild meets them, the number."""
         entries: list[dict[str, Any]] = []
         events = 0
+        set_aside = await quarantine.sequences(self._database)
         cursor = self._log.find({"_id": {"$gt": after}}, sort=[("_id", 1)], batch_size=200)
         async for entry in cursor:
+            if entry["_id"] in set_aside:
+                entries.append(
+                    {"_id": entry["_id"], "received": entry["received"], "passed_over": True}
+                )
+                continue
             entries.append(entry)
             # An entry without events costs something too: a long run of them is cut as well.
-            events += entry["size"] + 1
+            events += entry.get("size", 0) + 1
             if events > limit and not entry.get("partial"):
                 break
         await cursor.close()

@@ -195,6 +195,40 @@ class Log:
             self._last = None
             self.arrived.set()
 
+    async def repeat(self, sequence: int, alongside: Callable[[Session], Awaitable[None]]) -> None:
+        """Append an entry to the log once more, as one that takes the place of the first.
+
+        `alongside` writes with it. Raises `LogUnavailable`.
+        """
+
+        async def write(session: Session) -> Receipt:
+            entry = await self._collection.find_one({"_id": sequence}, session=session)
+            newest = await self._collection.find_one(
+                {}, {"_id": 1}, sort=[("_id", -1)], session=session
+            )
+            assert entry is not None  # noqa: S101  # entries of the log are never deleted
+            assert newest is not None  # noqa: S101  # there is that one at least
+            entry.setdefault("original", sequence)
+            # The first one keeps them, so that the same events stay refused as duplicates.
+            entry.pop("client_ids", None)
+            entry.pop("partial", None)
+            await self._collection.insert_one(
+                {**entry, "_id": newest["_id"] + 1, "received": int(time() * 1000)},
+                session=session,
+            )
+            await alongside(session)
+            return Receipt(accepted=entry["size"])
+
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                await self._together(write)
+        except (PyMongoError, TimeoutError) as error:
+            logger.warning("The log could not be written: %r", error)
+            raise LogUnavailable from error
+        finally:
+            self._last = None
+            self.arrived.set()
+
     async def _write_all(
         self, deliveries: Sequence[Delivery], source: str, session: Session
     ) -> Receipt:

@@ -11,6 +11,7 @@ from typing import Any
 
 from documents.log import LogEntry
 from documents.projection import Database
+from services import quarantine
 from services.chain import RESTART_MS
 from services.events import EventType
 
@@ -91,7 +92,7 @@ async def recount(
 ) -> Truth:
     """Return what the log says up to an entry; `tell` is told the number of entries read."""
     entries = database[LogEntry.Settings.name].find({"_id": {"$lte": until}}, sort=[("_id", 1)])
-    standing, last = await _standing(entries, tell)
+    standing, last = await _standing(entries, await quarantine.sequences(database), tell)
     truth = work_out(standing)
     truth.sequence = last
     return truth
@@ -113,18 +114,18 @@ class _Block:
 
 
 async def _standing(
-    entries: AsyncIterator[Told], tell: Callable[[int], None]
+    entries: AsyncIterator[Told], set_aside: set[int], tell: Callable[[int], None]
 ) -> tuple[list[Told], int]:
     blocks, last = dict[str, _Block](), 0
     by_height: defaultdict[int, list[_Block]] = defaultdict(list)
     events: list[Told] = []
-    number = 0
     async for entry in entries:
         last = entry["_id"]
+        if last in set_aside:
+            continue
         said = [(told, False) for told in entry.get("rolled_back", ())]
         said += [(told, True) for told in entry["applied"]]
-        for told, is_applied in said:
-            number += 1
+        for number, (told, is_applied) in enumerate(said, (entry.get("original") or last) << 24):
             block = blocks.get(told["hash"])
             if block is None:
                 block = blocks[told["hash"]] = _Block(told["hash"], told["height"])
@@ -150,7 +151,8 @@ def _hear(  # what is said, and what has been said before
 ) -> None:
     if not is_applied:
         block.parent = block.parent or told.get("parent")
-        block.applied, block.told = False, number
+        if number >= block.told:
+            block.applied, block.told = False, number
         return
     parent = _at(blocks.get(told["parent"]), block.height - 1)
     if not block.applied:
@@ -160,7 +162,8 @@ def _hear(  # what is said, and what has been said before
         return
     if block.at is None:
         block.parent, block.at = told["parent"], told["at"]
-    block.applied, block.told = True, number
+    if number >= block.told:
+        block.applied, block.told = True, number
     for event in told["events"]:
         known = block.events.setdefault(event["id"], dict(event))
         block.events[event["id"]] = {**event, **known}

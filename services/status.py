@@ -1,5 +1,7 @@
 """Status: where the service is, what waits, and what is known to be missing."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,9 +9,11 @@ from time import time
 
 from documents.log import LogEntry
 from documents.projection import Database
-from services.activity import BlockReference
+from services import quarantine
+from services.activity import BlockReference, block_reference
 from services.answers import Position, instant
 from services.events import EventType
+from services.facts import WAITING, Ineffective
 from services.log import waiting
 from services.reading import Reading
 
@@ -68,7 +72,14 @@ class ServiceStatus:
     cache_hit_rate: float | None
     """The share of answers that came from the cache; null before the first."""
     refused: list[Refused]
-    """What deliveries contained that was not taken, by reason."""
+    """What deliveries contained that was not taken, and what was taken and has no effect because
+    something else was said before it, by reason."""
+    waiting: list[Refused]
+    """Events that have no effect until what they need arrives, by reason: a revocation of a badge
+    that was not issued yet, or a membership of a community that was not created yet."""
+    quarantined: int
+    """Deliveries that could not be committed and were set aside, so that the rest goes on; see
+    `passportx quarantine`."""
 
 
 async def answer(
@@ -84,6 +95,8 @@ async def answer(
         sort=(("height", -1),),
         limit=1,
     )
+    counts = await reading.totals("ineffective", [str(reason) for reason in Ineffective])
+    idle = dict(zip(map(str, Ineffective), counts, strict=True))
     return ServiceStatus(
         position=Position(head.position),
         events_processed=head.processed,
@@ -91,15 +104,19 @@ async def answer(
         last_committed_at=None if head.committed is None else instant(head.committed),
         last_delivery_at=None if delivered is None else instant(delivered),
         lag_seconds=max(0.0, time() - behind.since / 1000) if behind.since else 0.0,
-        last_block=next(
-            (BlockReference(height=row["height"], hash=row["_id"]) for row in blocks), None
-        ),
+        last_block=next(map(block_reference, blocks), None),
         gaps=await gaps(reading),
         cache_hit_rate=cache_hit_rate,
-        refused=[
-            Refused(reason=reason, count=count) for reason, count in sorted(head.refused.items())
-        ],
+        refused=_by_reason(
+            Counter(head.refused) + Counter({r: n for r, n in idle.items() if r not in WAITING})
+        ),
+        waiting=_by_reason({r: n for r, n in idle.items() if r in WAITING}),
+        quarantined=await quarantine.waiting(database),
     )
+
+
+def _by_reason(counts: Mapping[str, int]) -> list[Refused]:
+    return [Refused(reason=reason, count=n) for reason, n in sorted(counts.items()) if n]
 
 
 async def gaps(reading: Reading) -> list[Gap]:
@@ -115,6 +132,7 @@ async def gaps(reading: Reading) -> list[Gap]:
                 "type": created,
                 "live": True,
                 "height": {"$ne": None},
+                str(kind): {"$regex": "^[0-9]+$"},
             },
             {str(kind): 1},
             sort=(("entity", -1),),

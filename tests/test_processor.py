@@ -96,9 +96,12 @@ async def test_an_entry_that_cannot_be_read_is_tried_again_and_told_of_until_it_
         assert "Traceback" in caplog.text
         assert "KeyError: 'applied'" in caplog.text
 
+        async def all_committed() -> bool:
+            return (await position(database))[1] == 4
+
         await database["log"].replace_one({"_id": 3}, whole)
         await until(ready)
-        assert (await position(database))[1] == 4
+        await until(all_committed)
 
 
 async def test_a_failure_at_the_stop_is_told_of_and_loses_nothing(

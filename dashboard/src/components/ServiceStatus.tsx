@@ -15,6 +15,10 @@ export const STATUS = graphql(`
       kind
       missing
     }
+    waiting {
+      count
+    }
+    quarantined
     cacheHitRate
   }
 `);
@@ -26,7 +30,8 @@ interface ServiceStatusProps {
 
 /** The foot of the page: where the service is, and what is known to be missing. */
 export function ServiceStatus({ status, timezone }: ServiceStatusProps) {
-  const { lastBlock, lastCommittedAt, cacheHitRate, gaps } = status;
+  const { lastBlock, lastCommittedAt, cacheHitRate, gaps, quarantined } = status;
+  const incomplete = status.waiting.reduce((sum, { count }) => sum + count, 0);
   const missing = gaps.map(
     ({ kind, missing }) => `${count(missing)} of kind ${kind.toLowerCase()}`,
   );
@@ -38,6 +43,8 @@ export function ServiceStatus({ status, timezone }: ServiceStatusProps) {
     ['Last commit', lastCommittedAt ? moment(lastCommittedAt, timezone) : '–'],
     ['Cache hits', cacheHitRate === null ? '–' : rate(cacheHitRate)],
     ['Known to be missing', missing.length ? missing.join(', ') : 'nothing'],
+    ...(incomplete ? [['Events without effect yet', count(incomplete)]] : []),
+    ...(quarantined ? [['Deliveries in quarantine', count(quarantined)]] : []),
   ];
   return (
     <footer>
