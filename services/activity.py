@@ -10,7 +10,7 @@ from typing import Any
 
 from services.answers import Position, instant
 from services.events import EventType
-from services.facts import badge_entity
+from services.facts import BadgeFacts, TemplateFacts, badge_entity, stored_badge
 from services.paging import Page, PageInfo, bad_page, found
 from services.reading import Reading
 
@@ -36,6 +36,16 @@ async def blocks_of(
         return {}
     rows = await reading.find(reading.projection.blocks, {"_id": {"$in": hashes}})
     return {row["_id"]: block_reference(row) for row in rows}
+
+
+async def badge_facts(reading: Reading, issues: Sequence[Mapping[str, Any]]) -> list[BadgeFacts]:
+    """Return the facts of badges, given the live records of their issues."""
+    named = {record["template"] for record in issues if record.get("template")}
+    rows = await reading.find(reading.projection.templates, {"_id": {"$in": sorted(named)}})
+    templates = {row["_id"]: TemplateFacts(template=row.pop("_id"), **row) for row in rows}
+    return [
+        stored_badge(dict(record), templates.get(record.get("template", ""))) for record in issues
+    ]
 
 
 def block_reference(row: Mapping[str, Any]) -> BlockReference:
@@ -121,10 +131,16 @@ async def answer(
         limit=page.size + 1,
     )
     edges, info = found(page, rows, _cursor)
+    issues = [row for _, row in edges if row.get("facts")]
+    badges = await badge_facts(reading, issues)
+    communities = {row["_id"]: badge.community for row, badge in zip(issues, badges, strict=True)}
     blocks = await blocks_of(reading, (row for _, row in edges))
     return ActivityConnection(
         position=Position(reading.head.position),
-        edges=[ActivityEdge(cursor=cursor, node=_entry(row, blocks)) for cursor, row in edges],
+        edges=[
+            ActivityEdge(cursor=cursor, node=_entry(row, blocks, communities.get(row["_id"])))
+            for cursor, row in edges
+        ],
         page_info=info,
         total_count=counted,
     )
@@ -138,15 +154,16 @@ async def _count(
     return await reading.count(reading.projection.events, query)
 
 
-def _entry(row: dict[str, Any], blocks: Mapping[str, BlockReference]) -> ActivityEntry:
-    facts = row.get("facts") or {}
+def _entry(
+    row: dict[str, Any], blocks: Mapping[str, BlockReference], community: str | None
+) -> ActivityEntry:
     return ActivityEntry(
         id=row["_id"],
         type=EventType(row["type"]),
         occurred_at=instant(row["at"]),
         summary=_SUMMARIES[EventType(row["type"])].format_map(_Blank(row)),
         badge=row.get("badge"),
-        community=row.get("community") or facts.get("community"),
+        community=row.get("community") or community,
         user=row.get("user"),
         block=blocks.get(row.get("block", "")),
     )

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.activity import BlockReference, blocks_of
+from services.activity import BlockReference, badge_facts, blocks_of
 from services.answers import Badge, Position, instant
 from services.columns import FactRows, within
 from services.community import Community, communities
 from services.errors import AnalyticsError
+from services.facts import BadgeFacts
 from services.figures import matched, matching
 from services.paging import Page, PageInfo, cut
 from services.standings import kinds
@@ -170,41 +170,41 @@ async def _nodes(view: View, numbers: Sequence[int]) -> list[IssuedBadge]:
     by_number = {row["row"]: row for row in rows}
     records = [by_number[number] for number in numbers]
     templates = list({row["template"] for row in records if row.get("template")})
-    named = list({row["facts"]["community"] for row in records if row["facts"]["community"]})
+    facts = dict(zip(numbers, await badge_facts(reading, records), strict=True))
+    named = list({each.community for each in facts.values() if each.community})
     of_kind = dict(zip(templates, await kinds(view, templates), strict=True))
     of_id = dict(zip(named, await communities(view, named), strict=True))
     blocks = await blocks_of(reading, records)
     return [
         _node(
             view,
-            row,
-            of_kind.get(row.get("template")),
-            of_id.get(row["facts"]["community"]),
+            badge,
+            of_kind.get(badge.template or ""),
+            of_id.get(badge.community or ""),
             blocks.get(row.get("block", "")),
         )
-        for row in records
+        for row, badge in zip(records, facts.values(), strict=True)
     ]
 
 
 def _node(
     view: View,
-    row: dict[str, Any],
+    badge: BadgeFacts,
     kind: Badge | None,
     community: Community | None,
     block: BlockReference | None,
 ) -> IssuedBadge:
-    facts = row["facts"]
-    category, revoked = facts["category"], facts["revoked"]
+    category = badge.category
     return IssuedBadge(
-        id=row["badge"],
+        id=badge.badge,
         badge=kind,
-        recipient=row["user"],
-        issuer=row.get("issuer"),
+        recipient=badge.recipient,
+        issuer=badge.issuer,
         category=None if category is None else view.names.category(str(category)),
-        level=facts["level"],
+        level=badge.level,
         community=community,
-        issued_at=instant(row["at"]),
-        revoked_at=None if revoked is None else instant(revoked),
-        is_burned=facts["hard"],
+        issued_at=instant(badge.at),
+        revoked_at=None if badge.revoked is None else instant(badge.revoked),
+        is_burned=badge.hard,
         block=block,
     )

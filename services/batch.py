@@ -26,6 +26,7 @@ from services.facts import (
     Record,
     TemplateFacts,
 )
+from services.inheritance import moves
 from services.roster import Roster
 from services.tally import Tally
 from services.workspace import Workspace
@@ -50,8 +51,8 @@ class Batch:
         self._fresh: set[str] = set()
         self._fuller: set[str] = set()
         """Records known before of which this batch says more."""
-        self._issued_before: dict[str, BadgeFacts] = {}
-        """The facts of badges before their issue was told more fully."""
+        self._issued_before: dict[str, Record] = {}
+        """The issues of badges as they were before they were told more fully."""
         self._communities: dict[str, _Founding] = {}
         """The creations of the communities that may have changed."""
         self._before: dict[str, tuple[Any, ...]] = {}
@@ -59,6 +60,8 @@ class Batch:
             kind: defaultdict(list) for kind in facts.KINDS
         }
         self._templates: dict[str, TemplateFacts | None] = {}
+        self._templates_before: dict[str, TemplateFacts | None] = {}
+        self._templates_changed: dict[str, TemplateFacts | None] = {}
         self._changes: list[Change] = []
         self._writes: list[tuple[Collection, Operation]] = []
         self._roster = Roster(workspace)
@@ -88,7 +91,8 @@ class Batch:
         await self._roster.resolve(self._records)
         changes = [*self._changes, *self._roster.changes]
         self.tally.count(changes, self._roster)
-        await self.tally.store(self._changes, self._roster, self._records)
+        moved = moves(self._templates_before, self._templates_changed)
+        await self.tally.store(self._changes, self._roster, self._records, self.templates_of, moved)
         self._write_records()
 
     def operations(self) -> list[tuple[Collection, list[Operation]]]:
@@ -195,13 +199,12 @@ class Batch:
         known = self._chain.known
         doubtful = [id_ for id_, record in told.items() if record.get("block") in known]
         async for row in find_in(self._projection.events, "_id", doubtful):
-            issued = facts.stored_badge(row) if row["live"] and row.get("facts") else None
+            issued = dict(row)
             if _merge(row, told.pop(row["_id"])):
                 self._know(row)
                 self._add(row)
                 self._fuller.add(row["_id"])
-                if issued is not None:
-                    self._issued_before[row["_id"]] = issued
+                self._issued_before[row["_id"]] = issued
         self._fresh = set(told)
         for flipped in self._chain.flipped():
             query = {"height": flipped.height, "block": flipped.hash}
@@ -259,38 +262,27 @@ class Batch:
         for template, now in changed.items():
             self._writes.append((self._projection.templates, _stored(template, now)))
             self._workspace.code("template", template)
-        if changed:
-            await self._load_heirs(changed)
-        named = {
+        self._templates_before = await self._stored_templates(changed)
+        self._templates_changed = changed
+        await self.templates_of(
             record["template"]
-            for _, standing in self._of_kind("badge")
-            for record in standing
+            for records in self._entities["badge"].values()
+            for record in records
             if record.get("template")
-        }
-        self._templates = await self._stored_templates(named - changed.keys()) | changed
+        )
 
-    async def _load_heirs(self, changed: Mapping[str, TemplateFacts | None]) -> None:
-        """Load the badges that have of their template what has changed."""
-        before = await self._stored_templates(changed)
-        moved = defaultdict[str, list[str]](list)
-        for template, now in changed.items():
-            then = before.get(template)
-            for field in ("category", "level", "community"):
-                if getattr(then, field, None) != getattr(now, field, None):
-                    moved[field].append(template)
-        issues = {"type": EventType.BADGE_ISSUED, "live": True}
-        heirs = {
-            row["entity"]
-            for field, templates in moved.items()
-            async for row in find_in(
-                self._projection.events,
-                "template",
-                templates,
-                {**issues, field: None},
-                only=("entity",),
-            )
-        }
-        await self._load_entities(heirs)
+    async def templates_of(self, templates: Iterable[str]) -> Mapping[str, TemplateFacts | None]:
+        """Return templates as they are after the batch, those named at least."""
+        missing = set(templates) - self._templates.keys() - self._templates_changed.keys()
+        self._templates |= dict.fromkeys(missing) | await self._stored_templates(missing)
+        self._templates |= self._templates_changed
+        return self._templates
+
+    def _template_before(self, record: Record) -> TemplateFacts | None:
+        template = record.get("template")
+        if template in self._templates_changed:
+            return self._templates_before.get(template)
+        return None if template is None else self._templates[template]
 
     async def _stored_templates(self, templates: Iterable[str]) -> dict[str, TemplateFacts | None]:
         rows = find_in(self._projection.templates, "_id", templates)
@@ -306,7 +298,8 @@ class Batch:
             old = next((r for r in records if r["live"] and r.get("facts")), None)
             before = None
             if old is not None:
-                before = self._issued_before.get(old["_id"]) or facts.stored_badge(old)
+                said = self._issued_before.get(old["_id"], old)
+                before = facts.stored_badge(said, self._template_before(said))
             new, now = facts.of_badge(standing, templates) or (None, None)
             if now is not None and new is not None:
                 new["facts"] = facts.as_stored(now)

@@ -205,6 +205,21 @@ class Counters:
         if ordinal is not None and n > 0:
             found.ordinals.append(ordinal)
 
+    def add_days(self, series: str, key: str, days: Iterable[int], counts: Iterable[int]) -> None:
+        """Add to a series with keys as many units on each day as `counts` has."""
+        for day, n in zip(days, counts, strict=True):
+            self._by_day.setdefault((series, key, day), _Sum()).n += n
+
+    def replace_users(
+        self, series: str, key: str, month: int | None, gone: BitMap, come: BitMap
+    ) -> None:
+        """Change the distinct users of a key, ever or in a month, whose cell is in memory."""
+        level = self._totals if month is None else self._months
+        cell = level.cells[series, key, month]
+        cell.users = ((cell.users or BitMap()) - gone) | come
+        cell.moved = True
+        cell.changed.add("users")
+
     async def apply(self) -> None:
         """Bring what was added into the cells."""
         atoms = {atom // ATOMS_A_DAY for _, atom in self._by_atom}

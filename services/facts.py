@@ -7,7 +7,7 @@ can only arrive at the same ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ class BadgeFacts:
     hard: bool
     """Whether a revocation burned it."""
     on_chain: bool
+    own: "Own | None" = field(default=None, compare=False)
+    """What it has not from its template. A recount does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,21 +227,16 @@ def of_badge(
             level = level if record.get("level") is None else record["level"]
     revocations = [r for r in records if r["type"] == EventType.BADGE_REVOKED]
     revocation = first(revocations)
-    community = issue.get("community")
+    own = Own(category, level, issue.get("community"))
     template = templates.get(issue["template"]) if issue.get("template") else None
-    if template is not None:
-        category = template.category if category is None else category
-        level = template.level if level is None else level
-        community = template.community if community is None else community
     return issue, BadgeFacts(
         badge=issue["badge"],
         recipient=issue["user"],
         at=issue["at"],
         issuer=issue.get("issuer"),
         template=issue.get("template"),
-        category=category,
-        level=level,
-        community=community,
+        own=own,
+        **own.inherit(template)._asdict(),
         revoked=None if revocation is None else max(issue["at"], revocation["at"]),
         hard=any(record.get("hard") for record in revocations),
         on_chain=issue.get("height") is not None,
@@ -276,25 +273,51 @@ def is_admin_from_creation(community: CommunityFacts | None, user: str) -> bool:
     return community is not None and community.creator == user
 
 
-def stored_badge(record: Record) -> BadgeFacts:
-    """Return the facts that `as_stored` put on the live issue of a badge."""
+class Own(NamedTuple):
+    """What a badge says itself of what it could inherit from its template; None inherits."""
+
+    category: int | None
+    level: int | None
+    community: str | None
+
+    def inherit(self, template: TemplateFacts | None) -> "Own":
+        """Return it with what the template says where the badge says nothing."""
+        if template is None:
+            return self
+        return Own(
+            template.category if self.category is None else self.category,
+            template.level if self.level is None else self.level,
+            template.community if self.community is None else self.community,
+        )
+
+
+def own_of(record: Record) -> Own:
+    """Return what a badge says itself, as `as_stored` put it on its issue."""
+    stored = record["facts"]
+    return Own(stored["category"], stored["level"], stored["community"])
+
+
+def stored_badge(record: Record, template: TemplateFacts | None) -> BadgeFacts:
+    """Return the facts of a badge, of what is stored on its issue and of its template."""
+    stored = record["facts"]
     return BadgeFacts(
         badge=record["badge"],
         recipient=record["user"],
         at=record["at"],
         issuer=record.get("issuer"),
         template=record.get("template"),
+        own=own_of(record),
+        **own_of(record).inherit(template)._asdict(),
+        revoked=stored["revoked"],
+        hard=stored["hard"],
         on_chain=record.get("height") is not None,
-        **record["facts"],
     )
 
 
 def as_stored(badge: BadgeFacts) -> dict[str, Any]:
-    """Return the part of a badge's facts that its issue does not say itself."""
-    return {
-        "category": badge.category,
-        "level": badge.level,
-        "community": badge.community,
-        "revoked": badge.revoked,
-        "hard": badge.hard,
-    }
+    """Return what its issue keeps of a badge's facts: never what it inherits from its template.
+
+    So a template may change without a write to each of its badges.
+    """
+    assert badge.own is not None  # noqa: S101  # `of_badge` gave it
+    return {**badge.own._asdict(), "revoked": badge.revoked, "hard": badge.hard}

@@ -7,7 +7,7 @@ from typing import Any
 from documents.projection import KEYS_A_QUERY, find_in
 from services.engagement import Span, Turns, steps, turns
 from services.events import EventType
-from services.facts import BadgeFacts, Change, Record, UserFacts, stored_badge
+from services.facts import BadgeFacts, Change, Record, UserFacts
 from services.tables import NEVER, UserRow
 from services.workspace import Workspace
 
@@ -202,8 +202,7 @@ def _facts(name: str, row: UserRow, turned: Turns) -> UserFacts | None:
 
 
 def _span(record: Record) -> Span:
-    badge = stored_badge(record)
-    return badge.at, badge.revoked
+    return record["at"], record["facts"]["revoked"]
 
 
 def _earlier(known: int | None, at: int) -> int:

@@ -4,7 +4,7 @@ Like the counters, chunks are read once, kept in memory, and written as they are
 of the next position writes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +32,13 @@ FACT = np.dtype(
         ("level", "<u4"),
         ("kind", "u1"),
         ("hard", "u1"),  # 1 if a badge was burned
+        ("own", "u1"),  # which of OWN_BITS a badge has itself, not from its template
     ]
 )
 """One badge, membership or community. Its number is the `row` of the event that made it."""
+
+OWN_BITS = {"category": 1, "level": 2, "community": 4}
+"""The columns that a badge may have from its template, and their bits in `own`."""
 
 USER = np.dtype(
     [
@@ -92,7 +96,7 @@ class Table:
         """`chunk` is how many rows a chunk has, `keep` how many chunks stay in memory."""
         self._collection = collection
         self._dtype = dtype
-        self._chunk = chunk
+        self.chunk = chunk
         self._bounds = bounds
         self._keep = keep
         self._chunks: dict[int, Rows] = {}
@@ -100,24 +104,38 @@ class Table:
 
     async def load(self, rows: Iterable[int]) -> None:
         """Have the rows in memory; those that are not stored yet are zeros."""
-        missing = {row // self._chunk for row in rows} - self._chunks.keys()
+        missing = {row // self.chunk for row in rows} - self._chunks.keys()
         if not missing:
             return
         async for document in find_in(self._collection, "_id", missing):
             self._chunks[document["_id"]] = np.frombuffer(document["rows"], self._dtype).copy()
         for number in missing - self._chunks.keys():
-            self._chunks[number] = np.zeros(self._chunk, self._dtype)
+            self._chunks[number] = np.zeros(self.chunk, self._dtype)
 
     def __getitem__(self, row: int) -> tuple[int, ...]:
         """Return a row that is in memory."""
-        values: tuple[int, ...] = self._chunks[row // self._chunk][row % self._chunk].item()
+        values: tuple[int, ...] = self._chunks[row // self.chunk][row % self.chunk].item()
         return values
 
     def __setitem__(self, row: int, values: tuple[int, ...]) -> None:
         """Change a row that is in memory."""
-        number = row // self._chunk
+        number = row // self.chunk
         self._changed.add(number)
-        self._chunks[number][row % self._chunk] = values
+        self._chunks[number][row % self.chunk] = values
+
+    async def scan(self) -> AsyncIterator[tuple[int, Rows]]:
+        """Yield all chunks as they are now, by number; few are in memory at a time."""
+        for number, rows in list(self._chunks.items()):
+            yield number, rows
+        seen = set(self._chunks)
+        async for document in self._collection.find({}, {"rows": 1}, batch_size=64):
+            if document["_id"] not in seen:
+                yield document["_id"], np.frombuffer(document["rows"], self._dtype)
+
+    def replace(self, number: int, rows: Rows) -> None:
+        """Put other rows in the place of a chunk."""
+        self._chunks[number] = rows
+        self._changed.add(number)
 
     def operations(self, position: int) -> list[Operation]:
         """Return the writes that bring the stored chunks to those in memory."""

@@ -1,7 +1,15 @@
 """What a batch moves: the counters and the rows of the fact table, by the facts that changed."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import NamedTuple
 
 from services.catalogue import FAMILIES, points
@@ -12,14 +20,20 @@ from services.facts import (
     CommunityFacts,
     Facts,
     MembershipFacts,
+    Own,
     Record,
+    TemplateFacts,
     UserFacts,
     stored_badge,
 )
 from services.families import Point
+from services.inheritance import Move, follow
 from services.roster import Roster
-from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, NO_FACT
+from services.tables import BADGE, COMMUNITY, MEMBERSHIP, NEVER, NO_FACT, OWN_BITS
 from services.workspace import Workspace
+
+Templates = Callable[[Iterable[str]], Awaitable[Mapping[str, TemplateFacts | None]]]
+"""Gives templates, those named at least, as they are after the batch."""
 
 
 class _Fall(NamedTuple):
@@ -89,43 +103,68 @@ class Tally:
         return roster.ordinal(_user(fact) or "")
 
     async def store(
-        self, changes: Sequence[Change], roster: Roster, records: dict[str, Record]
+        self,
+        changes: Sequence[Change],
+        roster: Roster,
+        records: dict[str, Record],
+        templates: Templates,
+        moved: Sequence[Move],
     ) -> None:
-        """Bring the counters and the table up to date; `records` are those of the batch."""
-        await self._workspace.counters.apply()
-        await self._retract(roster, records)
-        await self._fill(changes, roster)
+        """Bring the counters and the table up to date.
 
-    async def _retract(self, roster: Roster, records: dict[str, Record]) -> None:
+        `records` are those of the batch, `templates` gives templates as they are after it, and
+        `moved` is what changed of them.
+        """
+        await self._workspace.counters.apply()
+        await self._retract(roster, records, templates)
+        filled = await self._fill(changes, roster)
+        if moved:
+            since = await follow(self._workspace, moved, filled)
+            if since is not None:
+                self._roots.add("issued")
+                self.since = since if self.since is None else min(since, self.since)
+
+    async def _retract(
+        self, roster: Roster, records: dict[str, Record], templates: Templates
+    ) -> None:
         """Take users out of the distinct users where nothing counts them any longer."""
         if not self._falls:
             return
-        remaining = await self._remaining(roster, records)
+        remaining = await self._remaining(roster, records, templates)
         for (series, key, at, _), ordinal, _ in self._falls:
             others = remaining[series, key, ordinal]
             self._workspace.counters.retract(series, key, at, ordinal, others)
 
-    async def _remaining(self, roster: Roster, records: dict[str, Record]) -> _Remaining:
+    async def _remaining(
+        self, roster: Roster, records: dict[str, Record], templates: Templates
+    ) -> _Remaining:
         """Return when what fell somewhere is counted still, by series, key and ordinal."""
         remaining: _Remaining = defaultdict(list)
         for ordinal, joined in self._joined.items():
             remaining["users", None, ordinal].append(joined)
         timed = {_user(fall.fact) for fall in self._falls if _is_counted_in_time(fall.point)}
         held = [fall for fall in self._falls if fall.point.series == "held.template"]
-        holders, templates = {_user(fall.fact) for fall in held}, {fall.point.key for fall in held}
-        async for record in roster.issues(timed, records):
-            self._add_points(remaining, record, roster)
-        async for record in roster.issues(holders - timed, records, templates):
-            self._add_points(remaining, record, roster)
+        holders, kinds = {_user(fall.fact) for fall in held}, {fall.point.key for fall in held}
+        issues = [record async for record in roster.issues(timed, records)]
+        issues += [record async for record in roster.issues(holders - timed, records, kinds)]
+        known = await templates(record["template"] for record in issues if record.get("template"))
+        for record in issues:
+            self._add_points(remaining, record, known.get(record.get("template", "")), roster)
         for (_, issuer, _, distinct), code, fact in self._falls:
             place = "templates.issuer", issuer, code
             if distinct == "template" and isinstance(fact, BadgeFacts) and place not in remaining:
                 remaining[place] = [record["at"] async for record in self._issues(fact, records)]
         return remaining
 
-    def _add_points(self, remaining: _Remaining, record: Record, roster: Roster) -> None:
+    def _add_points(
+        self,
+        remaining: _Remaining,
+        record: Record,
+        template: TemplateFacts | None,
+        roster: Roster,
+    ) -> None:
         ordinal = roster.ordinal(record["user"])
-        for series, key, at, distinct in points(stored_badge(record)):
+        for series, key, at, distinct in points(stored_badge(record, template)):
             if distinct == "user":
                 remaining[series, key, ordinal].append(record["at"] if at is None else at)
 
@@ -140,8 +179,8 @@ class Tally:
             if row["_id"] not in records:
                 yield row
 
-    async def _fill(self, changes: Sequence[Change], roster: Roster) -> None:
-        """Write the rows of badges, memberships and communities."""
+    async def _fill(self, changes: Sequence[Change], roster: Roster) -> Collection[int]:
+        """Write the rows of badges, memberships and communities; return which."""
         table = self._workspace.facts
         rows: dict[int, tuple[int, ...]] = {}
         for change in changes:
@@ -156,6 +195,7 @@ class Tally:
         await table.load(rows)
         for row, values in rows.items():
             table[row] = values
+        return rows.keys()
 
     def _row(self, facts: Facts, roster: Roster) -> tuple[int, ...]:
         code = self._workspace.code
@@ -172,15 +212,16 @@ class Tally:
                     code("level", _text(facts.level)),
                     BADGE,
                     int(facts.hard),
+                    _own(facts.own),
                 )
             case MembershipFacts():
                 community = code("community", facts.community)
                 user = roster.ordinal(facts.user)
-                return facts.since, NEVER, user, 0, 0, community, 0, 0, MEMBERSHIP, 0
+                return facts.since, NEVER, user, 0, 0, community, 0, 0, MEMBERSHIP, 0, 0
             case CommunityFacts():
                 community = code("community", facts.community)
                 end = NEVER if facts.deactivated is None else facts.deactivated
-                return facts.created, end, 0, 0, 0, community, 0, 0, COMMUNITY, 0
+                return facts.created, end, 0, 0, 0, community, 0, 0, COMMUNITY, 0, 0
         raise TypeError(f"{facts!r} has no row")
 
 
@@ -189,7 +230,12 @@ def _is_counted_in_time(point: Point) -> bool:
     return point.distinct == "user" and point.at is not None and point.series != "users"
 
 
-_NO_ROW = (NEVER, NEVER, 0, 0, 0, 0, 0, 0, NO_FACT, 0)
+_NO_ROW = (NEVER, NEVER, 0, 0, 0, 0, 0, 0, NO_FACT, 0, 0)
+
+
+def _own(own: Own | None) -> int:
+    said = {} if own is None else own._asdict()
+    return sum(bit for name, bit in OWN_BITS.items() if said.get(name) is not None)
 
 
 def _text(number: int | None) -> str | None:
