@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -189,18 +190,22 @@ def limits(operation: OperationLimits, connections: Connections) -> Limits:
 def contracts(settings: Settings) -> Contracts:
     """Return the contracts that the settings say to trust. Raises `SettingsError`."""
     try:
-        return Contracts.of(
-            settings.network,
-            settings.deployer,
-            badge_issuer=settings.badge_issuer,
-            community_manager=settings.community_manager,
-            passport_nft=settings.passport_nft,
-            passport_core=settings.passport_core,
-        )
+        first, *further = [
+            Contracts.of(
+                settings.network,
+                deployer,
+                badge_issuer=issuer,
+                community_manager=manager,
+                passport_nft=nft,
+                passport_core=core,
+            )
+            for deployer, issuer, manager, nft, core in settings.deployments
+        ]
     except ValueError as error:
         raise SettingsError(
             f"PASSPORTX_DEPLOYER is mistyped, for its checksum is wrong ({error}): copy it anew."
         ) from None
+    return replace(first, further=tuple(further))
 
 
 def application(settings: Settings, service: Service) -> Starlette:

@@ -203,7 +203,7 @@ def _introduce(settings: Settings, listening: socket.socket) -> None:
         ("Ingest token", str(where)),
         ("Readers", _readers(settings)),
         ("Database", database),
-        ("Network and contracts", f"{settings.network}, {settings.deployer}"),
+        ("Network and contracts", f"{settings.network}, {', '.join(settings.deployer)}"),
     ]
     for name, value in lines:
         click.echo(f"{name:<22} {value}")

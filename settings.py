@@ -75,6 +75,7 @@ def _none_if_empty(value: object) -> object:
 
 Tokens = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_tokens)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Contracts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 Names = Annotated[Mapping[int, str], NoDecode, BeforeValidator(_json)]
 Url = Annotated[str | None, BeforeValidator(_none_if_empty)]
 
@@ -88,6 +89,9 @@ def _setting(variable: str, default: Any, meaning: str, *, unit: str = "", **lim
         json_schema_extra={"unit": unit},
         **limits,
     )
+
+
+_DEPLOYMENT = ("deployer", "badge_issuer", "community_manager", "passport_nft", "passport_core")
 
 
 class Settings(BaseSettings):
@@ -172,35 +176,34 @@ class Settings(BaseSettings):
         "none, and while Redis is away they look every second.",
         repr=False,
     )
-    deployer: str = _setting(
+    deployer: Texts = _setting(
         "PASSPORTX_DEPLOYER",
-        "",
-        "The principal whose contracts are trusted; must be given on testnet and mainnet.",
+        (),
+        "The principal whose contracts are trusted; must be given on testnet and mainnet. Several "
+        "deployments are several values here or in the four settings below, in the same order; "
+        "where one value is given, it is that of all. Ids of the first deployment stay as they "
+        "are, those of another bear its contract, as in 17@S….passport-nft-v2.",
         validate_default=True,
     )
-    badge_issuer: str = _setting(
+    badge_issuer: Contracts = _setting(
         "PASSPORTX_BADGE_ISSUER",
-        "badge-issuer",
-        "The name of the contract that issues and revokes badges.",
-        pattern=_CONTRACT_NAME,
+        ("badge-issuer",),
+        "The name, or full identifier, of the contract that issues and revokes badges.",
     )
-    community_manager: str = _setting(
+    community_manager: Contracts = _setting(
         "PASSPORTX_COMMUNITY_MANAGER",
-        "community-manager",
-        "The name of the contract that keeps communities.",
-        pattern=_CONTRACT_NAME,
+        ("community-manager",),
+        "The name, or full identifier, of the contract that keeps communities.",
     )
-    passport_nft: str = _setting(
+    passport_nft: Contracts = _setting(
         "PASSPORTX_PASSPORT_NFT",
-        "passport-nft",
-        "The name of the contract that owns the badge tokens.",
-        pattern=_CONTRACT_NAME,
+        ("passport-nft",),
+        "The name, or full identifier, of the contract that owns the badge tokens.",
     )
-    passport_core: str = _setting(
+    passport_core: Contracts = _setting(
         "PASSPORTX_PASSPORT_CORE",
-        "passport-core",
-        "The name of the contract whose calls tell a badge's community.",
-        pattern=_CONTRACT_NAME,
+        ("passport-core",),
+        "The name, or full identifier, of the contract whose calls tell a badge's community.",
     )
     categories: Names = _setting(
         "PASSPORTX_CATEGORIES",
@@ -296,18 +299,55 @@ class Settings(BaseSettings):
 
     @field_validator("deployer")
     @classmethod
-    def _deployer_of_the_network(cls, value: str, info: ValidationInfo) -> str:
+    def _deployers_of_the_network(
+        cls, value: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
         network = info.data.get("network", "devnet")
         if not value and network == "devnet":
-            return DEVNET_DEPLOYER
+            return (DEVNET_DEPLOYER,)
         if not value:
             raise ValueError(f"must name the principal whose contracts are trusted on {network}")
-        if not value.startswith(_ADDRESS_STARTS[network]):
-            starts = " or ".join(_ADDRESS_STARTS[network])
-            raise ValueError(f"must start with {starts}, for STACKS_NETWORK is {network}")
-        if not _ADDRESS.fullmatch(value):
-            raise ValueError("is not a whole Stacks address: it has about 40 letters and digits")
+        for address in value:
+            if not address.startswith(_ADDRESS_STARTS[network]):
+                starts = " or ".join(_ADDRESS_STARTS[network])
+                raise ValueError(f"must start with {starts}, for STACKS_NETWORK is {network}")
+            if not _ADDRESS.fullmatch(address):
+                raise ValueError(
+                    "is not a whole Stacks address: it has about 40 letters and digits"
+                )
         return value
+
+    @field_validator("badge_issuer", "community_manager", "passport_nft", "passport_core")
+    @classmethod
+    def _contract_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("is empty: give it a value, or unset it")
+        for name in value:
+            if not re.fullmatch(_CONTRACT_NAME, name.rpartition(".")[2]):
+                raise ValueError(
+                    f"holds {name}: a contract's name begins with a letter, and has letters, "
+                    "digits, - and _"
+                )
+        return value
+
+    @property
+    def deployments(self) -> list[tuple[str, str, str, str, str]]:
+        """Deployer, badge issuer, community manager, token and core of each deployment."""
+        parts = {name: getattr(self, name) for name in _DEPLOYMENT}
+        count = max(map(len, parts.values()))
+        return list(zip(*(v * count if len(v) == 1 else v for v in parts.values()), strict=True))
+
+    @model_validator(mode="after")
+    def _deployments_are_whole(self) -> Self:
+        lengths = {name: len(getattr(self, name)) for name in _DEPLOYMENT}
+        count = max(lengths.values())
+        for name, length in lengths.items():
+            if length not in (1, count):
+                raise ValueError(
+                    f"{_variable_of(name)} has {length} values and another setting of the "
+                    f"contracts {count}: give it one for each deployment, or one for all"
+                )
+        return self
 
     @model_validator(mode="after")
     def _backlog_batches_are_larger(self) -> Self:

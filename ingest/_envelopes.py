@@ -4,7 +4,7 @@ Nothing here is judged: what is missing or of another type is passed on as it is
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -20,11 +20,11 @@ class Call(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A print, or a token minted or burned."""
+    """A print, or a token minted, burned or transferred."""
 
     place: int
     """Among the events of its block (1.x) or the operations of its transaction (2.0)."""
-    kind: Literal["print", "mint", "burn"]
+    kind: Literal["print", "mint", "burn", "transfer"]
     source: object
     """The contract that printed, or the class of the token."""
     value: object
@@ -78,7 +78,7 @@ def _items_v1(events: list[object]) -> Iterator[Item]:
         if kind == "SmartContractEvent" and data.get("topic") == "print":
             value = data.get("value") if raw_value is None else raw_value
             yield Item(place, "print", data.get("contract_identifier"), value)
-        elif kind in ("NFTMintEvent", "NFTBurnEvent"):
+        elif kind in ("NFTMintEvent", "NFTBurnEvent", "NFTTransferEvent"):
             # `asset_identifier` is the class in a raw event, and the token in a decoded one.
             asset = data.get("asset_identifier")
             if raw_value is None:
@@ -88,7 +88,9 @@ def _items_v1(events: list[object]) -> Iterator[Item]:
             if kind == "NFTMintEvent":
                 yield Item(place, "mint", source, token, data.get("recipient"))
             else:
-                yield Item(place, "burn", source, token, data.get("sender"))
+                burned = kind == "NFTBurnEvent"
+                sender = data.get("sender")
+                yield Item(place, "burn" if burned else "transfer", source, token, sender)
 
 
 def read_v2(raw: object) -> Transaction:
@@ -108,6 +110,13 @@ def read_v2(raw: object) -> Transaction:
     )
 
 
+_TOKENS: Final[Mapping[str, Literal["mint", "burn", "transfer"]]] = {
+    "token_mint": "mint",
+    "token_burn": "burn",
+    "token_transfer": "transfer",
+}
+
+
 def _items_v2(operations: list[Json]) -> Iterator[Item]:
     for ordinal, operation in enumerate(operations):
         kind, metadata = operation.get("type"), as_dict(operation.get("metadata"))
@@ -115,12 +124,12 @@ def _items_v2(operations: list[Json]) -> Iterator[Item]:
         if kind == "contract_log" and metadata.get("topic") == "print":
             source = metadata.get("contract_identifier")
             yield Item(place, "print", source, metadata.get("value"))
-        elif kind in ("token_mint", "token_burn"):
+        elif isinstance(kind, str) and kind in _TOKENS:
             amount = as_dict(operation.get("amount"))
             token = as_dict(as_dict(amount.get("currency")).get("metadata"))
             holder = as_dict(operation.get("account")).get("address")
             source, value = token.get("asset_identifier"), token.get("value")
-            yield Item(place, "mint" if kind == "token_mint" else "burn", source, value, holder)
+            yield Item(place, _TOKENS[kind], source, value, holder)
 
 
 def _index(position: object, otherwise: int) -> int:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Self, TypeAlias, get_args
+from unicodedata import category
 
 from ingest import clarity
 from services.events import EventType
@@ -18,7 +20,11 @@ MAX_NAME = 256
 _PREFIXES = {"mainnet": ("SP", "SM"), "testnet": ("ST", "SN"), "devnet": ("ST", "SN")}
 _UINT = re.compile(r"u?([0-9]{1,39})")
 _UINT_BITS = 128
-_MAX_SMALL = 2**63 - 1
+_MAX_SMALL = 2**31 - 1
+"""GraphQL's largest Int; categories and levels are small numbers."""
+_MAX_SCOPE = 80
+_BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069]")
+ROLES = ("badge_issuer", "community_manager", "passport_nft", "passport_core")
 
 
 class MalformedError(ValueError):
@@ -29,6 +35,9 @@ class MalformedError(ValueError):
 class Contracts:
     """The contracts whose word is trusted, by full identifier `S….name`, and their network.
 
+    `further` are other deployments that are trusted as well. What they number is told apart from
+    what the first one numbers by the contract, as in `17@S….passport-nft-v2`; see `scope`.
+
     Raises `ValueError` for an identifier that does not exist on that network.
     """
 
@@ -37,11 +46,12 @@ class Contracts:
     community_manager: str
     passport_nft: str
     passport_core: str
+    further: "tuple[Contracts, ...]" = ()
 
     def __post_init__(self) -> None:
         if self.network not in get_args(Network):
             raise ValueError(f"network is {self.network!r}, not one of {get_args(Network)}")
-        for contract in (getattr(self, each.name) for each in fields(self)[1:]):
+        for contract in (getattr(self, role) for role in ROLES):
             if "." not in contract or not _is_principal(contract):
                 raise ValueError(f"{contract!r} is not a contract identifier")
             if not contract.startswith(_PREFIXES[self.network]):
@@ -58,9 +68,28 @@ class Contracts:
         passport_nft: str = "passport-nft",
         passport_core: str = "passport-core",
     ) -> Self:
-        """Return the contracts that one account deployed under these names."""
+        """Return the contracts that one account deployed under these names.
+
+        A name may be a full identifier, of a contract that another account deployed.
+        """
         names = (badge_issuer, community_manager, passport_nft, passport_core)
-        return cls(network, *(f"{deployer}.{name}" for name in names))
+        issuer, manager, nft, core = (n if "." in n else f"{deployer}.{n}" for n in names)
+        return cls(network, issuer, manager, nft, core)
+
+    @property
+    def deployments(self) -> "tuple[Contracts, ...]":
+        """All deployments, this one first."""
+        return self, *self.further
+
+    def scope(self, role: str, contract: str) -> str:
+        """Return what follows the ids that a contract gives out; nothing for the first deployment.
+
+        It is short enough for an id of 128 characters, and has none but those that ids may have.
+        """
+        if contract == getattr(self, role):
+            return ""
+        name = contract if len(contract) <= _MAX_SCOPE else _digest(contract)
+        return f"@{name}"
 
     @property
     def badge_asset(self) -> str:
@@ -114,16 +143,26 @@ def _small(value: object) -> int:
     return number
 
 
-def _name(value: object) -> str:
+def _name(value: object) -> str | None:
+    """Return a name as it can be shown, or None if nothing of it can be seen."""
     if not isinstance(value, str):
         raise MalformedError("not a name")
     # JSON can hold half a surrogate pair, which neither UTF-8 nor the database can.
-    return value[:MAX_NAME].encode(errors="replace").decode()
+    text = value[: 8 * MAX_NAME].encode(errors="replace").decode()
+    shown = "".join(" " if category(each) in ("Cc", "Zl", "Zp") else each for each in text)
+    shown = " ".join(_BIDIRECTIONAL.sub("", shown).split())[:MAX_NAME].rstrip()
+    # Blanks, and what has no width: of those a name may have some, but not nothing else.
+    return shown if any(category(each)[0] not in "CZ" for each in shown) else None
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 class _Field(NamedTuple):
     source: str
-    read: Callable[[object], str | int]
+    read: Callable[[object], str | int | None]
+    """Returns None for what is not known."""
     required: bool = False
 
 
@@ -145,7 +184,9 @@ class Meaning(NamedTuple):
         event: dict[str, object] = {"type": self.type.value, **self.fixed}
         for key, (source, read, required) in self.keys.items():
             if source in printed:
-                event[key] = read(printed[source])
+                value = read(printed[source])
+                if value is not None:
+                    event[key] = value
             elif required:
                 raise MalformedError(f"{source} is missing")
         return event
@@ -239,5 +280,10 @@ NFT_BURNED = Meaning(
     fixed={"hard": True},
 )
 
-EVENT_NAMES = frozenset({*BADGE_ISSUER_PRINTS, *COMMUNITY_MANAGER_PRINTS, "passport-badge-minted"})
+SILENT_PRINTS: Mapping[str, Meaning | None] = {
+    # The token's contract prints the mint that the badge issuer prints, too.
+    "passport-badge-minted": None,
+}
+
+EVENT_NAMES = frozenset({*BADGE_ISSUER_PRINTS, *COMMUNITY_MANAGER_PRINTS, *SILENT_PRINTS})
 """Every event name of a PassportX print, of whichever contract."""

@@ -20,7 +20,7 @@ def _project_community(community: CommunityFacts) -> Iterator[Point]:
     yield Point("communities", None, community.created)
     if community.deactivated is not None:
         yield Point("communities.deactivated", None, community.deactivated)
-    if community.on_chain:
+    if community.on_chain and community.community.isdecimal():
         yield Point("chain.community", None, None)
 
 

@@ -81,6 +81,7 @@ class BlockRef:
 
     height: int
     hash: str
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Block:
     at: int
     """Block time in milliseconds since 1970, UTC."""
     events: Sequence[Event] = ()
+    burn: int | None = None
+    """The height of the Bitcoin block to which it is anchored, if the delivery names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,11 @@ class Delivery:
 def identity(*parts: str | int) -> str:
     """Return the identity of an event: 32 hexadecimal digits of BLAKE2b over its parts.
 
-    For a chain event the parts are network, index block hash, transaction id, contract, event
-    name, ordinal among equals in position order (and the place within a batch). They are the
-    same for both Chainhook generations.
+    For a chain event the parts are network, index block hash, transaction id, type, and what it is
+    about, see `ingest.chainhook`. They are the same for both Chainhook generations, and whatever
+    part of a transaction a hook shows. Each part is preceded by its length, so no other parts
+    give the same text.
     """
-    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    texts = map(str, parts)
+    text = "".join(f"{len(part)}:{part}" for part in texts)
+    return blake2b(text.encode(), digest_size=16).hexdigest()

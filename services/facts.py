@@ -113,7 +113,7 @@ KINDS = ("badge", "member", "user", "template", "community")
 def entity_of(event: Event) -> str:
     """Return the key of the entity whose facts the event determines.
 
-    Ids carry their length, so that decimal ids sort by their number.
+    Ids carry their length: so no id can hold a separator, and decimal ids sort by their number.
     """
     kind = event["type"]
     if kind.startswith("badge_"):
@@ -121,15 +121,20 @@ def entity_of(event: Event) -> str:
     if kind == EventType.MEMBER_ADDED:
         return member_entity(event["community"], event["user"])
     if kind == EventType.USER_JOINED:
-        return f"user:{event['user']}"
+        return entity("user", event["user"])
     name = "template" if kind == EventType.TEMPLATE_REGISTERED else "community"
     key = event["template"] if name == "template" else event["community"]
-    return f"{name}:{len(key):02d}:{key}"
+    return entity(name, key)
+
+
+def entity(kind: str, key: str) -> str:
+    """Return the key of an entity that has one id."""
+    return f"{kind}:{len(key):03d}:{key}"
 
 
 def badge_entity(badge: str) -> str:
     """Return the key of a badge."""
-    return f"badge:{len(badge):02d}:{badge}"
+    return entity("badge", badge)
 
 
 def member_entity(community: str, user: str) -> str:

@@ -32,7 +32,7 @@ def _project(badge: BadgeFacts) -> Iterator[Point]:
         yield Point("templates.issuer", badge.issuer, at, "template")
     if badge.template and badge.revoked is None:
         yield Point("held.template", template, None, "user")
-    if badge.on_chain:
+    if badge.on_chain and badge.badge.isdecimal():
         yield Point("chain.badge", None, None)
     if badge.revoked is not None:
         yield Point("revoked", None, badge.revoked)

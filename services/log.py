@@ -312,15 +312,19 @@ def _parts(delivery: Delivery) -> list[_Entry]:
         return last
 
     for reference in delivery.rollback:
-        told = {"height": reference.height, "hash": reference.hash}
+        told: dict[str, Any] = {"height": reference.height, "hash": reference.hash}
+        if reference.parent is not None:
+            told["parent"] = reference.parent
         part(_length(told)).rolled_back.append(told)
     for block in delivery.apply:
-        head = {
+        head: dict[str, Any] = {
             "height": block.height,
             "hash": block.hash,
             "parent": block.parent,
             "at": block.at,
         }
+        if block.burn is not None:
+            head["burn"] = block.burn
         holder = part(_length(head))
         holder.applied.append({**head, "events": []})
         for event in block.events:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from time import time
+from typing import Any
 
 from documents.log import LogEntry
 from documents.projection import Database
@@ -13,9 +14,12 @@ from services import quarantine
 from services.activity import BlockReference, block_reference
 from services.answers import Position, instant
 from services.events import EventType
-from services.facts import WAITING, Ineffective
+from services.facts import WAITING, Ineffective, entity
 from services.log import waiting
 from services.reading import Reading
+
+PLAUSIBLE = 1_000_000
+"""How far an id may lie above the number of known ones and still be a sign of missing events."""
 
 
 class GapKind(StrEnum):
@@ -34,9 +38,12 @@ class Gap:
     kind: GapKind
     """What is missing."""
     missing: int
-    """How many of them."""
+    """How many of them, up to the highest plausible id."""
     highest: str
-    """The highest id that was seen; all from 1 up to it exist on the chain."""
+    """The highest id that was seen; if it is plausible, all from 1 up to it exist on the chain."""
+    implausible: int
+    """How many ids lie more than 1,000,000 above the number of known ones. The chain gives ids out
+    in turn, so they are no sign of missing events, but of a hook or a contract that misbehaves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,25 +127,45 @@ def _by_reason(counts: Mapping[str, int]) -> list[Refused]:
 
 
 async def gaps(reading: Reading) -> list[Gap]:
-    """Return which ids from 1 to the highest are not there; the chain gives them out in turn."""
+    """Return which ids from 1 to the highest are not there; the chain gives them out in turn.
+
+    Only those of the first deployment, whose ids are numbers.
+    """
     kinds = {GapKind.BADGE: EventType.BADGE_ISSUED, GapKind.COMMUNITY: EventType.COMMUNITY_CREATED}
     counted = [(await reading.totals(f"chain.{kind}"))[0] for kind in kinds]
     found = []
     for (kind, created), count in zip(kinds.items(), counted, strict=True):
-        rows = await reading.find(
-            reading.projection.events,
-            {
-                "entity": {"$gt": f"{kind}:", "$lt": f"{kind}:99"},
-                "type": created,
-                "live": True,
-                "height": {"$ne": None},
-                str(kind): {"$regex": "^[0-9]+$"},
-            },
-            {str(kind): 1},
-            sort=(("entity", -1),),
-            limit=1,
-        )
-        highest = rows[0][str(kind)] if rows else "0"
-        if int(highest) > count:
-            found.append(Gap(kind=kind, missing=int(highest) - count, highest=highest))
+        last = entity(kind, str(count + PLAUSIBLE))
+        highest = await _highest(reading, kind, created, {"$gt": f"{kind}:", "$lt": f"{kind}:99"})
+        plausible = highest
+        implausible = 0
+        if int(highest) > count + PLAUSIBLE:
+            above = {**_numbered(kind, created), "entity": {"$gt": last, "$lt": f"{kind}:99"}}
+            implausible = await reading.count(reading.projection.events, above)
+            plausible = await _highest(reading, kind, created, {"$gt": f"{kind}:", "$lte": last})
+        missing = int(plausible) - (count - implausible)
+        if missing or implausible:
+            found.append(Gap(kind=kind, missing=missing, highest=highest, implausible=implausible))
     return found
+
+
+def _numbered(kind: GapKind, created: EventType) -> dict[str, Any]:
+    return {
+        "type": created,
+        "live": True,
+        "height": {"$ne": None},
+        str(kind): {"$regex": "^[0-9]+$"},
+    }
+
+
+async def _highest(
+    reading: Reading, kind: GapKind, created: EventType, within: dict[str, str]
+) -> str:
+    rows = await reading.find(
+        reading.projection.events,
+        {**_numbered(kind, created), "entity": within},
+        {str(kind): 1},
+        sort=(("entity", -1),),
+        limit=1,
+    )
+    return str(rows[0][str(kind)]) if rows else "0"

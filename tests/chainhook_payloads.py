@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.clarity import Principal, Value, encode_hex
+from ingest.clarity import Principal, Some, Value, encode_hex
 from ingest.contracts import Contracts
 from services.events import Delivery, Event
 
@@ -53,6 +53,10 @@ class Transaction:
 
 def repr_v1(value: Value) -> str:
     """Return an argument as 1.x writes it."""
+    if isinstance(value, Some):
+        return f"(some {repr_v1(value.value)})"
+    if value is None:
+        return "none"
     return f"u{value}" if isinstance(value, int) else str(value)
 
 

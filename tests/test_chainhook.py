@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from ingest.chainhook import Refusal, parse
-from ingest.clarity import Principal, Value
+from ingest.chainhook import Contracts, Refusal, parse
+from ingest.clarity import Principal, Some, Value
 from services.events import BlockRef, Delivery, identity
 from tests.chainhook_payloads import (
     ALICE,
@@ -50,8 +51,8 @@ def synthetic(encoding: str, step: str) -> Delivery:
 
 
 def untimed(delivery: Delivery) -> Delivery:
-    """Return a delivery without its block times, which the generations take from two clocks."""
-    return replace(delivery, apply=[replace(block, at=0) for block in delivery.apply])
+    """Return a delivery without what the generations tell differently of its blocks."""
+    return replace(delivery, apply=[replace(block, at=0, burn=None) for block in delivery.apply])
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -103,7 +104,7 @@ def test_one_mint_is_one_event() -> None:
     assert events(synthetic("v1-raw", STEPS[1])) == [
         mint
         | {
-            "id": identity(*place, txid, ISSUER, "badge-minted", 0),
+            "id": identity(*place, txid, "badge_issued", str(position + 1)),
             "index": position << 24,
             "tx": txid,
             "badge": str(position + 1),
@@ -116,7 +117,7 @@ def test_one_mint_is_one_event() -> None:
 def test_a_reorganisation_takes_back_and_applies() -> None:
     """The surviving mint is another event, for it stands in another block."""
     before, after = synthetic("v1-raw", STEPS[1]), synthetic("v1-raw", STEPS[2])
-    assert after.rollback == [BlockRef(3600101, HASHES[3600101])]
+    assert after.rollback == [BlockRef(3600101, HASHES[3600101], HASHES[3600100])]
     assert [block.height for block in after.apply] == [3600101, 3600102]
     assert after.apply[1].parent == after.apply[0].hash
     assert [event["badge"] for event in events(after)] == ["2", "1"]
@@ -137,7 +138,7 @@ def test_a_print_revokes_softly_and_can_be_taken_back() -> None:
         {"type": "badge_revoked", "badge": "1", "by": DEPLOYER, "hard": False}
     ]
     (block,) = revocation.apply
-    assert rollback == Delivery([BlockRef(block.height, block.hash)], [], (), {})
+    assert rollback == Delivery([BlockRef(block.height, block.hash, block.parent)], [], (), {})
 
 
 @pytest.mark.parametrize(
@@ -215,10 +216,10 @@ def test_a_batch_is_one_event_a_badge(encode: Encode) -> None:
         issued | {"badge": "4", "user": ALICE, "template": "1"},
         issued | {"badge": "5", "user": BOB, "template": "2"},
     ]
-    place = ("testnet", BLOCK, TXID, ISSUER, "batch-badges-minted", 0)
+    place = ("testnet", BLOCK, TXID, "badge_issued")
     assert [(event["id"], event["index"]) for event in events(delivery)] == [
-        (identity(*place, 0), 0),
-        (identity(*place, 1), 1),
+        (identity(*place, "4"), 0),
+        (identity(*place, "5"), 1),
     ]
 
 
@@ -235,7 +236,7 @@ def test_a_token_without_a_print_is_a_mint(encode: Encode) -> None:
     delivery = parse(encode(Transaction([Token(9, BOB)])), CONTRACTS)
     assert told(delivery) == [{"type": "badge_issued", "badge": "9", "user": BOB}]
     (event,) = events(delivery)
-    assert event["id"] == identity("testnet", BLOCK, TXID, CONTRACTS.passport_nft, "nft-mint", 0)
+    assert event["id"] == identity("testnet", BLOCK, TXID, "badge_issued", "9")
 
 
 def test_a_burned_token_is_a_hard_revocation(encode: Encode) -> None:
@@ -269,14 +270,107 @@ def test_passport_core_tells_the_community(encode: Encode, mint: Print | Token) 
     assert lost.refused == {Refusal.MALFORMED_VALUE: 1}
 
 
-def test_equal_prints_differ_by_their_ordinal(encode: Encode) -> None:
-    """Counted in the order of positions, which is not that of 1.x receipts."""
+def test_equal_prints_are_in_the_order_of_positions(encode: Encode) -> None:
+    """Which is not that of 1.x receipts."""
     delivery = parse(encode(Transaction([minted(1), minted(2)])), CONTRACTS)
-    place = ("testnet", BLOCK, TXID, ISSUER, "badge-minted")
+    place = ("testnet", BLOCK, TXID, "badge_issued")
     assert [(event["badge"], event["index"], event["id"]) for event in events(delivery)] == [
-        ("1", 0, identity(*place, 0)),
-        ("2", 1, identity(*place, 1)),
+        ("1", 0, identity(*place, "1")),
+        ("2", 1, identity(*place, "2")),
     ]
+
+
+def test_an_event_is_the_same_whatever_part_of_its_transaction_is_shown(encode: Encode) -> None:
+    """The mint alone, the second print alone, and all of it with the call."""
+    parts: list[list[Print | Token]] = [
+        [Token(2, BOB)],
+        [minted(2)],
+        [minted(1), Token(2, BOB), minted(2)],
+    ]
+    told_in_parts = [events(parse(encode(Transaction(part)), CONTRACTS))[-1] for part in parts]
+    assert len({event["id"] for event in told_in_parts}) == 1
+    assert {event["badge"] for event in told_in_parts} == {"2"}
+
+
+def test_of_equal_updates_the_last_one_holds(encode: Encode) -> None:
+    """The level goes up, down, and up again within one transaction."""
+    levels = [4, 2, 4]
+    prints = [
+        Print(ISSUER, {"event": "badge-metadata-updated", "badge-id": 1, "new-level": level})
+        for level in levels
+    ]
+    found = events(parse(encode(Transaction(prints)), CONTRACTS))
+    assert [event["level"] for event in found] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("function", "place", "made"),
+    [
+        ("mint-badge", 2, minted(1)),
+        (
+            "create-badge-template",
+            4,
+            Print(ISSUER, {"event": "template-created", "template-id": 1}),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("argument", "community"), [(3, "3"), (Some(3), "3"), (None, None), ((), None)]
+)
+def test_a_call_of_the_badge_issuer_may_tell_the_community(
+    encode: Encode, function: str, place: int, made: Print, argument: Any, community: str | None
+) -> None:
+    """In a version of the contracts that takes it; another has fewer arguments."""
+    arguments = [ALICE] * place + ([] if argument == () else [argument])
+    call = Transaction([made], function=function, arguments=arguments)
+    delivery = parse(encode(call), CONTRACTS)
+    assert [event.get("community") for event in told(delivery)] == [community]
+    assert delivery.refused == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bitcoin_anchor_block_identifier", {"index": 850_000, "hash": "0x1"}),
+        ("burn_block_identifier", {"index": 850_000}),
+        ("burn_block_height", 850_000),
+    ],
+)
+def test_the_height_of_bitcoin_is_kept(encode: Encode, key: str, value: Any) -> None:
+    payload = encode(Transaction([minted(1)]))
+    (block,) = payload.get("apply") or payload["event"]["apply"]
+    block["metadata"] = {key: value}
+    assert [each.burn for each in parse(payload, CONTRACTS).apply] == [850_000]
+    block["metadata"] = {key: {"index": -1}}
+    assert [each.burn for each in parse(payload, CONTRACTS).apply] == [None]
+
+
+SECOND = Contracts.of(
+    "testnet", DEPLOYER, badge_issuer="badge-issuer-v2", passport_nft="passport-nft-v2"
+)
+
+
+def test_what_a_further_deployment_numbers_is_told_apart(encode: Encode) -> None:
+    """Its community manager is that of the first one, whose ids stay as they are."""
+    both = replace(CONTRACTS, further=(SECOND,))
+    again = Print(SECOND.badge_issuer, minted(1).value)
+    founded = Print(MANAGER, {"event": "community-created", "community-id": 1, "owner": BOB})
+    burned = Token(1, BOB, burned=True, asset=SECOND.badge_asset)
+    delivery = parse(encode(Transaction([minted(1), again, founded, burned])), both)
+    nft, issuer = SECOND.passport_nft, SECOND.badge_issuer
+    assert [event.get("badge", event.get("community")) for event in told(delivery)] == [
+        *("1", f"1@{nft}", "1", f"1@{nft}")
+    ]
+    assert [event.get("template") for event in told(delivery)][:2] == ["1", f"1@{issuer}"]
+    one = parse(encode(Transaction([minted(1), again])), CONTRACTS)
+    assert [event["badge"] for event in told(one)] == ["1"]
+    assert one.refused == {Refusal.UNTRUSTED_CONTRACT: 1}
+
+
+def test_a_long_contract_name_gives_a_short_scope() -> None:
+    """An id has 128 characters at most, and its number may have 39."""
+    long = Contracts.of("testnet", DEPLOYER, passport_nft="n" * 128)
+    assert len(f"{2**128 - 1}{CONTRACTS.scope('passport_nft', long.passport_nft)}") <= 128
 
 
 def test_without_positions_the_list_is_the_order() -> None:

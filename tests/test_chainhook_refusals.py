@@ -64,10 +64,107 @@ def test_only_prints_are_read(topic: str | None) -> None:
 
 
 def test_contracts_are_trusted_for_their_own_events_only(encode: Encode) -> None:
-    """The community manager does not mint; what it may print one day is shown as unknown."""
+    """The community manager does not mint; what it may print one day is counted by its name."""
     mint = Print(MANAGER, minted(1).value)
     delivery = parse(encode(Transaction([mint, Print(ISSUER, {"event": "renamed"})])), CONTRACTS)
-    assert (told(delivery), delivery.refused) == ([], {Refusal.UNKNOWN_EVENT: 2})
+    assert told(delivery) == []
+    assert delivery.refused == {"unsupported:badge-minted": 1, "unsupported:renamed": 1}
+
+
+def test_what_no_figure_depends_on_is_counted_by_its_name(encode: Encode) -> None:
+    """Of each trusted contract; a name that is none, or one too many, by no name."""
+    prints = [
+        Print(MANAGER, {"event": "community-member-removed", "community-id": 1}),
+        Print(CONTRACTS.passport_core, {"event": "paused"}),
+        Print(CONTRACTS.passport_nft, {"event": "passport-badge-minted"}),
+        Print(CONTRACTS.passport_nft, {"event": "uri-set"}),
+        Print(ISSUER, {"event": "a.b"}),
+        Print(ISSUER, {"event": "$x"}),
+        Print(ISSUER, {"note": "no event"}),
+        *(Print(ISSUER, {"event": f"name-{number}"}) for number in range(30)),
+    ]
+    refused = parse(encode(Transaction(prints)), CONTRACTS).refused
+    assert {name for name in refused if not name.startswith("unsupported:name-")} == {
+        *("unsupported:community-member-removed", "unsupported:paused", "unsupported:uri-set"),
+        Refusal.UNKNOWN_EVENT,
+    }
+    assert len(refused) == 21
+    assert sum(refused.values()) == 36
+
+
+def test_a_transfer_of_a_badge_is_counted() -> None:
+    old, new = v1(Transaction([Token(1, ALICE)])), v2(Transaction([Token(1, ALICE)]))
+    old["apply"][0]["transactions"][0]["metadata"]["receipt"]["events"][0]["type"] = (
+        "NFTTransferEvent"
+    )
+    new["event"]["apply"][0]["transactions"][0]["operations"][2]["type"] = "token_transfer"
+    for payload in (old, new):
+        delivery = parse(payload, CONTRACTS)
+        assert (told(delivery), delivery.refused) == ([], {"unsupported:nft-transfer": 1})
+
+
+NOW = 1_790_000_000
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        *(0, 1, -1, 2**31, 2**32 - 1, 1_609_459_199, NOW * 1000, NOW * 10**6),
+        *(NOW + 86_401, NOW + 365 * 86_400, 253_402_300_799, 2**53, 2**63, 2**128),
+    ],
+)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_block_of_an_absurd_time_is_refused(seconds: int, is_own: bool) -> None:
+    """Its own time or that of its Bitcoin block; the other blocks of its delivery are taken."""
+    payload = v1(Transaction([minted(1)]))
+    (block,) = payload["apply"]
+    absurd = {
+        **block,
+        **({"metadata": {"block_time": seconds}} if is_own else {"timestamp": seconds}),
+    }
+    payload["apply"] = [absurd, block]
+    delivery = parse(payload, CONTRACTS, NOW)
+    assert len(delivery.apply) == 1
+    assert delivery.refused == {Refusal.TIME_OUT_OF_RANGE: 1}
+
+
+@pytest.mark.parametrize("seconds", [1_609_459_200, NOW, NOW + 86_400])
+def test_a_block_within_reach_is_taken(seconds: int) -> None:
+    payload = v1(Transaction([minted(1)]))
+    payload["apply"][0]["timestamp"] = seconds
+    assert parse(payload, CONTRACTS, NOW).apply[0].at == seconds * 1000
+
+
+@pytest.mark.parametrize("height", [-1, 2**31, 2**33, 2**53, 2**63, 2**128])
+def test_a_block_of_an_absurd_height_is_refused(height: int) -> None:
+    payload = v1(Transaction([minted(1)]))
+    payload["apply"][0]["block_identifier"]["index"] = height
+    payload["rollback"] = payload["apply"]
+    delivery = parse(payload, CONTRACTS)
+    assert (delivery.apply, delivery.rollback) == ([], [])
+    assert delivery.refused == {Refusal.HEIGHT_OUT_OF_RANGE: 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", None),
+        (" \t\n", None),
+        ("\x00\x1f", None),
+        ("\u200b\u200d\ufeff", None),
+        ("\u202e", None),
+        ("a\x00b\u202ec\n d", "a bc d"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
+        ("x" * 10_000, "x" * 256),
+        ("\u0635\u0628\u0627\u062d", "\u0635\u0628\u0627\u062d"),
+    ],
+)
+def test_a_name_is_what_can_be_seen_of_it(name: str, shown: str | None) -> None:
+    print_ = Print(
+        MANAGER, {"event": "community-created", "community-id": 1, "owner": ALICE, "name": name}
+    )
+    (event,) = told(parse(v1(Transaction([print_]), raw=False), CONTRACTS))
+    assert event.get("name") == shown
 
 
 @pytest.mark.parametrize(
@@ -77,7 +174,9 @@ def test_contracts_are_trusted_for_their_own_events_only(encode: Encode) -> None
         {"badge-id": ALICE},
         {"recipient": "nobody"},
         {"recipient": 5},
+        {"level": 2**31},
         {"level": 2**64},
+        {"category": 2**127},
         {"template-id": True},
     ],
 )
@@ -124,7 +223,7 @@ def test_other_networks_are_refused_whole(payload: Json, contracts: Contracts) -
 def test_a_devnet_is_delivered_as_a_testnet_too(network: str) -> None:
     """Chainhook 2.0 has no name for it; the identity bears the configured one."""
     (event,) = events(parse(v2(Transaction([minted(1)]), network=network), DEVNET))
-    assert event["id"] == identity("devnet", BLOCK, TXID, ISSUER, "badge-minted", 0)
+    assert event["id"] == identity("devnet", BLOCK, TXID, "badge_issued", "1")
 
 
 @pytest.mark.parametrize("payload", [None, 5, "apply", [], {}, {"event": 5}, {"event": {}}])
@@ -137,7 +236,7 @@ def test_unknown_blocks_and_transactions_are_refused() -> None:
     """The others of their delivery are told."""
     payload = v1(Transaction([minted(1)]), Transaction([minted(2)]))
     payload["apply"][0]["transactions"][0]["transaction_identifier"] = None
-    payload["apply"] += [{}, None, payload["apply"][0] | {"timestamp": 2**40}]
+    payload["apply"] += [{}, None, payload["apply"][0] | {"timestamp": "soon"}]
     payload["rollback"] = [{"block_identifier": {"index": 99, "hash": PARENT}}, {"block": 1}]
     delivery = parse(payload, CONTRACTS)
     assert delivery.rollback == [BlockRef(99, PARENT)]

@@ -27,7 +27,7 @@ def test_the_originals_names_and_defaults_keep_working() -> None:
     assert settings.cache_ttl_ms == 300_000
     assert settings.batch_size == 50
     assert settings.batch_timeout_ms == 10_000
-    assert settings.deployer == DEVNET_DEPLOYER
+    assert settings.deployer == (DEVNET_DEPLOYER,)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_originals_names_and_defaults_keep_working() -> None:
         ("PASSPORTX_CATEGORIES", '{"9": "mentoring"}', "categories", {9: "mentoring"}),
         ("PASSPORTX_ALLOWED_ORIGINS", "https://a, https://b,", "allowed_origins",
          ("https://a", "https://b")),
-        ("PASSPORTX_BADGE_ISSUER", "badge-issuer-v2", "badge_issuer", "badge-issuer-v2"),
+        ("PASSPORTX_BADGE_ISSUER", "badge-issuer-v2", "badge_issuer", ("badge-issuer-v2",)),
         ("MONGODB_URL", "", "mongodb_url", None),
         ("MONGODB_URL", "mongodb://db/", "mongodb_url", "mongodb://db/"),
     ],
@@ -140,6 +140,45 @@ def test_the_network_s_own_address_is_an_address() -> None:
     """It is shorter than all others, for it is all zeros."""
     settings = load_settings(network="testnet", deployer="ST000000000000000000002AMW42H")
     assert contracts(settings).badge_issuer == "ST000000000000000000002AMW42H.badge-issuer"
+
+
+def test_several_deployments_are_lists_of_equal_length_or_one_value() -> None:
+    settings = load_settings(
+        network="testnet",
+        deployer=DEVNET_DEPLOYER,
+        badge_issuer="badge-issuer,badge-issuer-v2",
+        passport_nft=f"passport-nft, {DEVNET_DEPLOYER}.passport-nft-v2",
+    )
+    trusted = contracts(settings)
+    (second,) = trusted.further
+    assert trusted.passport_nft == f"{DEVNET_DEPLOYER}.passport-nft"
+    assert second.badge_issuer == f"{DEVNET_DEPLOYER}.badge-issuer-v2"
+    assert second.passport_nft == f"{DEVNET_DEPLOYER}.passport-nft-v2"
+    assert second.community_manager == trusted.community_manager
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        (
+            "badge_issuer",
+            "a,b",
+            "PASSPORTX_BADGE_ISSUER has 2 values and another setting of the contracts 3: give it "
+            "one for each deployment, or one for all.",
+        ),
+        ("badge_issuer", ",", "PASSPORTX_BADGE_ISSUER is empty: give it a value, or unset it."),
+        (
+            "passport_core",
+            "a b",
+            "PASSPORTX_PASSPORT_CORE holds a b: a contract's name begins with a letter, and has "
+            "letters, digits, - and _.",
+        ),
+    ],
+)
+def test_deployments_that_do_not_fit_stop_the_start(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(passport_nft="a,b,c", **{name: text})
+    assert str(refusal.value) == sentence
 
 
 def test_a_rejected_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ Derived from what the contracts did, without the payload's shapes and encodings,
 hold a parser and a ledger to account.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -76,27 +75,36 @@ def _events(chain: Chain, block: Block, transaction: Transaction) -> Iterator[Ev
     if transaction.status is not Status.SUCCESS:
         return
     prefix = (contracts.network, block.hash, call.txid)
-    seen: Counter[str] = Counter()
     place = transaction.place.index << _TX_SHIFT
     for log in transaction.logs:
         if isinstance(log, TokenBurn):
-            contract, name = contracts.passport_nft, "nft-burn"
             found: list[dict[str, Any]] = [
                 {"type": EventType.BADGE_REVOKED.value, "badge": str(log.token), "hard": True}
             ]
         elif isinstance(log, Print):
-            contract, name = log.contract, str(log.value["event"])
-            if contract not in (contracts.badge_issuer, contracts.community_manager):
+            if log.contract not in (contracts.badge_issuer, contracts.community_manager):
                 continue
-            found = list(_printed(name, log, transaction))
+            found = list(_printed(str(log.value["event"]), log, transaction))
         else:
             continue
-        for number, event in enumerate(found):
-            batch = (number,) if name == "batch-badges-minted" else ()
-            event["id"] = identity(*prefix, contract, name, seen[name], *batch)
+        for event in found:
+            about = (str(event.get(key)) for key in _ABOUT[event["type"]])
+            event["id"] = identity(*prefix, event["type"], *about)
             yield cast("Event", event | {"index": place, "tx": call.txid})
             place += 1
-        seen[name] += 1
+
+
+_ABOUT = {
+    "badge_issued": ("badge",),
+    "badge_revoked": ("badge", "hard"),
+    "badge_updated": ("badge", "category", "level"),
+    "template_registered": ("template",),
+    "community_created": ("community",),
+    "community_transferred": ("community", "user"),
+    "community_deactivated": ("community",),
+    "member_added": ("community", "user"),
+}
+"""What tells an event from the others of its transaction, which does nothing twice here."""
 
 
 def _printed(name: str, log: Print, transaction: Transaction) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ export const STATUS = graphql(`
     gaps {
       kind
       missing
+      implausible
     }
     waiting {
       count
@@ -32,9 +33,10 @@ interface ServiceStatusProps {
 export function ServiceStatus({ status, timezone }: ServiceStatusProps) {
   const { lastBlock, lastCommittedAt, cacheHitRate, gaps, quarantined } = status;
   const incomplete = status.waiting.reduce((sum, { count }) => sum + count, 0);
-  const missing = gaps.map(
-    ({ kind, missing }) => `${count(missing)} of kind ${kind.toLowerCase()}`,
-  );
+  const missing = gaps.flatMap(({ kind, missing, implausible }) => [
+    ...(missing ? [`${count(missing)} of kind ${kind.toLowerCase()}`] : []),
+    ...(implausible ? [`${count(implausible)} implausible ids of kind ${kind.toLowerCase()}`] : []),
+  ]);
   const facts = [
     ['Position', count(status.position)],
     ['Events processed', count(status.eventsProcessed)],
