@@ -172,12 +172,15 @@ class Calendar:
             for low, high in pairwise(bounds)
         ]
 
-    def shift(self, instant: int, n: int, granularity: Granularity) -> int:
+    def shift(
+        self, instant: int, n: int, granularity: Granularity, *, to_month_end: bool = False
+    ) -> int:
         """Return the same local time n calendar units later (earlier if n is negative).
 
         An hour is 60 minutes of real time. A day that the target month lacks becomes its last
-        one, a local time that the clock skips the first instant after it, and one that it shows
-        twice the first of both. The first instant of a day moves to the first one of a day.
+        one, or with `to_month_end` the end of the month; a local time that the clock skips becomes
+        the first instant after it, and one that it shows twice the first of both. The first
+        instant of a day moves to the first one of a day.
         """
         if granularity is Granularity.HOUR:
             return instant + n * HOUR_MS
@@ -185,8 +188,22 @@ class Calendar:
             return instant
         wall = self._wall(instant)
         day = date.fromordinal(wall // DAY_MS + _EPOCH_ORDINAL)
-        moved = _moved(day, n, granularity).toordinal() - _EPOCH_ORDINAL
+        target = _moved(day, n, granularity)
+        if to_month_end and granularity in _MONTHS and target.day != day.day:
+            return self.midnight(target + timedelta(days=1))
+        moved = target.toordinal() - _EPOCH_ORDINAL
         return _instant(self.zone, moved * DAY_MS + wall % DAY_MS)
+
+    def peaks(self, start: int, instant: int) -> Iterator[int]:
+        """Yield the instant, and those after `start` at which the clock was about to go back.
+
+        Only those of the last two days: after that the clock shows later times again.
+        """
+        yield instant
+        recent = max(start, instant - 2 * DAY_MS)
+        for _, stop, _ in self.offsets(recent // ATOM_MS * ATOM_MS, instant // ATOM_MS * ATOM_MS):
+            if recent < stop < instant:
+                yield stop - 1
 
     def counterpart(self, instant: int, origin: int, target: int) -> int:
         """Return the instant as far from `target`, by the local clock, as this is from `origin`."""

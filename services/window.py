@@ -316,7 +316,9 @@ def compare(window: Window, how: Comparison | RangeSpec, *, earliest: int | None
     The previous period of n calendar units is the n units before, that of explicit bounds the
     same length directly before. A year before is the same local dates (February 28 for the 29th),
     for whole weeks 52 weeks before. The moment is the end of the quarter hour that holds the same
-    local time as now. Raises `WindowError`, NOTHING_TO_COMPARE for what is before all time.
+    local time as now; where the earlier month has no such day, its end, so that the end of what is
+    compared never goes back while the clock runs on. Raises `WindowError`, NOTHING_TO_COMPARE for
+    what is before all time.
     """
     return _earlier(window, how, earliest)[0]
 
@@ -333,11 +335,11 @@ def compared_series(
     Buckets go by local date and time: March 3 with February 3, None for March 31. Every instant
     of the earlier window is compared with at most once, and the open bucket to the same moment.
     """
-    earlier, moved = _earlier(window, how, earliest)
+    earlier, moved, reaches = _earlier(window, how, earliest)
     calendar, covered = earlier.calendar, earlier.start
     pairs: list[tuple[Bucket, Bucket | None]] = []
     for bucket in series(window, granularity):
-        start, end = moved(bucket.start), moved(bucket.end)
+        start, end = moved(bucket.start), reaches(bucket.end)
         skipped = granularity is Granularity.HOUR and start == end
         if all(calendar.floor(each, granularity) == each for each in (bucket.start, start)):
             end = calendar.next(start, granularity)
@@ -441,37 +443,57 @@ def _atom_end(instant: int) -> int:
     return -(-instant // ATOM_MS) * ATOM_MS
 
 
+Mover = Callable[[int], int]
+"""Where an instant of a window falls in the one that it is compared with."""
+
+
 def _earlier(
     window: Window, how: Comparison | RangeSpec, earliest: int | None
-) -> tuple[Window, Callable[[int], int]]:
-    """Return the window compared with, and where an instant of this one falls in it."""
-    moved: Callable[[int], int]
-    last = window.last
+) -> tuple[Window, Mover, Mover]:
+    """Return the window compared with, where an instant of this one falls in it, and an end.
+
+    They differ for a day that the earlier month does not have: it begins with the month's last
+    one, and ends with the month.
+    """
+    last, calendar = window.last, window.calendar
     if isinstance(how, Comparison):
-        moved = _mover(window, how)
+        moved, reaches = _movers(window, how)
         start, end = moved(window.start), moved(window.end)
         if window.last is not None:
-            end = window.calendar.shift(start, window.last.n, window.last.unit)
+            end = calendar.shift(start, window.last.n, window.last.unit)
+        if window.last is not None and window.last.unit is Granularity.DAY:
+            reaches = partial(calendar.counterpart, origin=window.start, target=start)
     else:
         zone, week_start, now = window.zone, window.week_start, window.now
         given = resolve(how, zone=zone, week_start=week_start, now=now, earliest=earliest)
         start, end, last = given.start, given.end, given.last
-        moved = partial(window.calendar.counterpart, origin=window.start, target=start)
+        moved = reaches = partial(calendar.counterpart, origin=window.start, target=start)
     found = replace(window, start=start, end=end, last=last, whole_end=end, is_all_time=False)
-    if window.start < window.now < window.end:
-        moment = _atom_end(moved(window.now))
+    if window.start <= window.now < window.end:
+        moment = max(_atom_end(reaches(at)) for at in calendar.peaks(window.start, window.now))
         found = replace(found, end=min(end, max(moment, start + ATOM_MS)))
-    return found, moved
+    return found, moved, reaches
 
 
-def _mover(window: Window, how: Comparison) -> Callable[[int], int]:
+def _movers(window: Window, how: Comparison) -> tuple[Mover, Mover]:
     calendar, last = window.calendar, window.last
+
+    def by(n: int, unit: Granularity) -> tuple[Mover, Mover]:
+        return (
+            lambda instant: calendar.shift(instant, n, unit),
+            lambda instant: calendar.shift(instant, n, unit, to_month_end=True),
+        )
+
     if how is Comparison.YEAR_BEFORE:
         if last is not None and last.unit is Granularity.WEEK:
-            return lambda instant: calendar.shift(instant, -52, Granularity.WEEK)
-        return lambda instant: calendar.shift(instant, -1, Granularity.YEAR)
+            return by(-52, Granularity.WEEK)
+        return by(-1, Granularity.YEAR)
     if window.is_all_time:
         raise WindowError("NOTHING_TO_COMPARE", "nothing is before all time; name a range")
     if last is not None:
-        return lambda instant: calendar.shift(instant, -last.n, last.unit)
-    return lambda instant: instant - (window.end - window.start)
+        return by(-last.n, last.unit)
+
+    def before(instant: int) -> int:
+        return instant - (window.end - window.start)
+
+    return before, before

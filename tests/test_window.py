@@ -528,7 +528,17 @@ MARCH_NOON = at("2025-03-30 12:00")
         (Preset.YESTERDAY, YEAR_BEFORE, at("2024-03-01"), "2023-02-28 to 2023-03-01"),
         (Preset.TODAY, PREVIOUS, NOW, "2025-11-23 to 2025-11-23 05:00"),
         (Preset.THIS_MONTH, PREVIOUS, NOW, "2025-10-01 to 2025-10-24 05:00"),
-        (Preset.THIS_MONTH, PREVIOUS, MARCH_NOON, "2025-02-01 to 2025-02-28 12:00"),
+        (Preset.THIS_MONTH, PREVIOUS, at("2025-03-28 23:50"), "2025-02-01 to 2025-03-01"),
+        (Preset.THIS_MONTH, PREVIOUS, at("2025-03-28 12:00"), "2025-02-01 to 2025-02-28 12:00"),
+        (Preset.THIS_MONTH, PREVIOUS, at("2025-03-29 00:05"), "2025-02-01 to 2025-03-01"),
+        (Preset.THIS_MONTH, PREVIOUS, MARCH_NOON, "2025-02-01 to 2025-03-01"),
+        (Preset.THIS_MONTH, PREVIOUS, at("2025-07-31 00:05"), "2025-06-01 to 2025-07-01"),
+        (Preset.THIS_QUARTER, PREVIOUS, at("2025-05-29 00:05"), "2025-01-01 to 2025-03-01"),
+        (Preset.THIS_QUARTER, PREVIOUS, at("2025-06-01 06:00"), "2025-01-01 to 2025-03-01 06:00"),
+        (Preset.THIS_YEAR, PREVIOUS, at("2024-02-29 00:05"), "2023-01-01 to 2023-03-01"),
+        (Preset.THIS_YEAR, YEAR_BEFORE, at("2024-02-29 00:05"), "2023-01-01 to 2023-03-01"),
+        (Preset.LAST_12_MONTHS, PREVIOUS, at("2024-02-29 00:05"), "2022-03-01 to 2023-03-01"),
+        (Preset.LAST_7_DAYS, YEAR_BEFORE, LEAP_NOON, "2023-02-23 to 2023-03-01 12:00"),
         (Preset.THIS_QUARTER, PREVIOUS, NOW, "2025-07-01 to 2025-08-24 05:00"),
         (Preset.THIS_YEAR, YEAR_BEFORE, NOW, "2024-01-01 to 2024-11-24 05:00"),
         (Preset.TODAY, YEAR_BEFORE, LEAP_NOON, "2023-02-28 to 2023-02-28 12:00"),
@@ -598,6 +608,58 @@ def test_each_day_is_compared_with_the_same_day_of_the_month_before() -> None:
 def test_a_clipped_week_is_compared_with_as_many_days() -> None:
     weeks = dict(pairs(Preset.LAST_MONTH, PREVIOUS, WEEK, now=at("2025-11-05")))
     assert weeks["2025-10-01 00:00"] == "2025-09-01 00:00 to 2025-09-06 00:00"
+
+
+def test_a_closed_day_is_compared_with_a_whole_one_at_the_end_of_a_month() -> None:
+    days = dict(pairs(Preset.THIS_MONTH, PREVIOUS, DAY, now=at("2025-03-29 00:05")))
+    assert days["2025-03-28 00:00"] == "2025-02-28 00:00 to 2025-03-01 00:00"
+    assert days["2025-03-29 00:00"] is None
+    weeks = dict(pairs(Preset.THIS_MONTH, PREVIOUS, WEEK, now=at("2025-03-31 12:00")))
+    assert weeks["2025-03-24 00:00"] == "2025-02-24 00:00 to 2025-03-01 00:00"
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    moments(),
+    st.sampled_from([each for each in Preset if each is not Preset.ALL_TIME]),
+    st.sampled_from([*Comparison, Preset.LAST_MONTH, Preset.LAST_WEEK, Last(3, MONTH, skipped=1)]),
+    st.sampled_from([DAY, WEEK, MONTH]),
+    st.integers(1, 40 * 96),
+)
+def test_while_the_clock_runs_on_the_compared_end_never_goes_back(
+    moment: tuple[str, int],
+    preset: Preset,
+    how: Comparison | RangeSpec,
+    unit: Granularity,
+    later: int,
+) -> None:
+    """Within one open range; and what has ended is compared with what is whole."""
+    zone, now = moment
+    first = resolve(preset, zone=zone, now=now, earliest=None)
+    until = min(now + later * ATOM_MS, first.end - 1)
+    second = resolve(preset, zone=zone, now=until, earliest=None)
+    assume(first.start <= now and second.start == first.start)
+    earlier, last = compare(first, how), compare(second, how)
+    assert earlier.end <= last.end
+    whole = compare(resolve(preset, zone=zone, now=first.end, earliest=None), how)
+    calendar = first.calendar
+    for bucket, other in compared_series(first, how, unit):
+        is_whole = calendar.floor(bucket.start, unit) == bucket.start
+        if other is None or bucket.is_partial or bucket.end > now or not is_whole:
+            continue
+        if other.end == earlier.end < whole.end and whole.start == earlier.start:
+            assert calendar.floor(other.end, DAY) == other.end
+
+
+def test_a_clock_that_goes_back_does_not_take_the_compared_end_back() -> None:
+    """In New York the hour from one o'clock came twice on 2 November 2025."""
+    zone = "America/New_York"
+    first = at("2025-11-02 01:50", zone)
+    ends = [
+        compare(window(Preset.TODAY, zone, first + n * ATOM_MS), PREVIOUS).end for n in range(9)
+    ]
+    assert ends == sorted(ends)
+    assert len(set(ends)) > 4
 
 
 def test_february_29_has_no_day_of_its_own_a_year_before() -> None:
