@@ -116,4 +116,5 @@ class Processor:
 async def _set_or_late(event: asyncio.Event, seconds: float) -> None:
     """Wait for an event, but not for longer."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

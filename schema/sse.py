@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
-from schema.transport import Transport, encode
+from schema.transport import Transport, encode, end
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -45,8 +45,7 @@ class EventStream(Response):
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
+            await end(tasks)
             await asyncio.gather(*tasks, return_exceptions=True)
         try:
             for task in done:

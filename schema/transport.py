@@ -1,7 +1,8 @@
 """What the HTTP, SSE and websocket transports of GraphQL have in common."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
@@ -24,6 +25,9 @@ The mapping is the payload of `connection_init`, where browsers put the headers 
 set on a websocket; it is empty for HTTP. Raises `AnalyticsError` to turn the client away, with
 the code UNAUTHENTICATED or FORBIDDEN where that is the reason.
 """
+
+
+CANCEL_AGAIN_SECONDS = 0.05
 
 
 class MalformedError(Exception):
@@ -61,6 +65,19 @@ def _optional(parameters: Mapping[str, object], name: str, kind: type) -> object
         wanted = "an object" if kind is dict else "a string"
         raise MalformedError(f"`{name}` must be {wanted} or null.")
     return value
+
+
+async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: a library that catches a cancellation, or loses it in a race, lets the task
+    go on, and a subscription would wait for the next commit.
+    """
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.types import ExecutionResult
 
 from schema.errors import is_request_error
-from schema.transport import MalformedError, Operation, Transport, encode
+from schema.transport import MalformedError, Operation, Transport, encode, end
 from services.errors import AnalyticsError
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -102,6 +102,7 @@ class _Connection:
         self._context: object = None
         self._introduced = False
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until the client leaves; raises how it ended, in a group."""
@@ -111,8 +112,7 @@ class _Connection:
                 while True:
                     await self._handle(await self._receive(), tasks)
             finally:
-                for operation in self._operations.values():
-                    operation.cancel()
+                await end(self._operations.values())
 
     async def _introduction(self) -> None:
         try:
@@ -172,7 +172,9 @@ class _Connection:
                 _payload(message)
             case "complete":
                 if operation := self._operations.pop(_id(message), None):
-                    operation.cancel()
+                    # The client need not wait, and its next message neither.
+                    self._ending.add(ending := asyncio.create_task(end([operation])))
+                    ending.add_done_callback(self._ending.discard)
             case unknown:
                 raise _Close(4400, f"Unknown message type {unknown}")
 
@@ -210,6 +212,8 @@ class _Connection:
         )
         async with aclosing(results):
             async for result in results:
+                if self._operations.get(name) is not asyncio.current_task():
+                    return  # the client has completed it
                 assert isinstance(result, ExecutionResult)  # noqa: S101 (incremental delivery is off)
                 if is_request_error(result.errors, result.data):
                     errors = self._transport.errors(result)
@@ -220,8 +224,9 @@ class _Connection:
                 # A stream that is never out of results must not keep the loop from all others.
                 await asyncio.sleep(0)
         # The client may use the id again as soon as it has the last message.
-        del self._operations[name]
-        await self._send(last)
+        if self._operations.get(name) is asyncio.current_task():
+            del self._operations[name]
+            await self._send(last)
 
     async def _send(self, message: dict[str, object]) -> None:
         try:

@@ -27,7 +27,9 @@ class AnswerCache:
 
         With a ceiling of 0 nothing is kept; `size` is how many values are, of all answers.
         """
-        self._cache = SimpleMemoryCache()
+        # No time limit: Python 3.11's `wait_for`, by which aiocache keeps one, loses a cancellation
+        # that comes just when it is done, so that who was cancelled goes on.
+        self._cache = SimpleMemoryCache(timeout=None)
         self._ttl = ttl_seconds
         self._size = size
         self._kept = 0

@@ -294,7 +294,8 @@ class Snapshots:
             now = self._clock()
             until = self._calendar.next(now, Granularity.HOUR) - now
             try:
-                await asyncio.wait_for(self._updates.beyond(seen), until / 1000)
+                async with asyncio.timeout(until / 1000):
+                    await self._updates.beyond(seen)
                 await asyncio.sleep(SETTLE_SECONDS)
             except TimeoutError:
                 continue
