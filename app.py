@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from documents.abandoned import end_abandoned_transactions
 from documents.projection import Database
@@ -45,6 +47,8 @@ from settings import Settings, SettingsError
 logger = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dashboard" / "dist"
+STALLED_SECONDS = 20.0
+"""How much longer than for its batch to fill an event may wait before that is an outage."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -81,6 +85,14 @@ class Service:
             backlog_size=settings.backlog_batch_size,
         )
 
+        exact = settings.webhook_authorization
+        self.webhook = webhook.Webhook(
+            self.log,
+            access,
+            contracts(settings),
+            exact_header=exact.get_secret_value() if exact else None,
+            enabled=settings.enabled,
+        )
         self.snapshots = Snapshots(
             database, self.analytics, self.ledger, self.updates, milliseconds
         )
@@ -130,12 +142,21 @@ class Service:
 
     async def ready(self, _: Request) -> Response:
         """Answer 200 once the database answers and the backlog is caught up, else 503."""
+        if not self._settings.enabled:
+            reason = "ANALYTICS_ENABLED is false: events are neither taken nor committed."
+            return JSONResponse({"status": "disabled", "reason": reason}, 503)
         if self.processor.trouble:
             return JSONResponse({"status": "failing", "reason": self.processor.trouble}, 503)
         try:
             status = await self.analytics.status()
         except AnalyticsError as error:
             return JSONResponse({"status": "unavailable", "reason": error.message}, 503)
+        patience = self._settings.batch_timeout_ms / 1000 + STALLED_SECONDS
+        since = status.last_committed_at
+        idle = patience if since is None else datetime.now(UTC).timestamp() - since.timestamp()
+        if min(status.lag_seconds, idle) >= patience:
+            reason = f"Nothing was committed for {int(status.lag_seconds)} s, and events wait."
+            return JSONResponse({"status": "stalled", "reason": reason}, 503)
         caught_up = status.events_waiting <= 2 * self._settings.backlog_batch_size
         body = {
             "status": "ready" if caught_up else "catching up",
@@ -155,7 +176,12 @@ class Service:
         except AnalyticsError as error:
             logger.warning("The status cannot be told to Prometheus: %s", error.message)
             status = None
-        body = self.metrics.text(status, self.cache, self.connections.open.total())
+        body = self.metrics.text(
+            status,
+            self.cache,
+            self.connections.open.total(),
+            self.webhook.complaints.counts,
+        )
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -218,14 +244,6 @@ def application(settings: Settings, service: Service) -> Starlette:
         connections=service.connections,
         origins=frozenset(settings.allowed_origins),
     )
-    exact = settings.webhook_authorization
-    hook = webhook.Webhook(
-        service.log,
-        service.access,
-        contracts(settings),
-        exact_header=exact.get_secret_value() if exact else None,
-        enabled=settings.enabled,
-    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -239,7 +257,7 @@ def application(settings: Settings, service: Service) -> Starlette:
     routes = [
         *http.graphql_routes(transport, dist=DIST),
         *rest_routes(service.context, seconds=service.operation_limits.seconds),
-        Route("/webhooks/chainhook", hook.__call__, methods=["POST"]),
+        *(Route(path, service.webhook.__call__, methods=["POST"]) for path in webhook.PATHS),
         Route("/schema.graphql", schema_file),
         Route("/healthz", service.health),
         Route("/readyz", service.ready),
@@ -253,7 +271,7 @@ def application(settings: Settings, service: Service) -> Starlette:
                 requests=service.metrics.requests,
                 paths=[route.path for route in routes if isinstance(route, Route)],
             ),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings)),
+            Middleware(HostCheck, allowed_hosts=hosts(settings)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
@@ -263,6 +281,16 @@ def application(settings: Settings, service: Service) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+class HostCheck(TrustedHostMiddleware):
+    """Refuses names that are not allowed, but of deliveries: a page that rebinds a name to this
+    address has no token to ingest, and a hook in a container calls `host.docker.internal`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 400."""
+        is_delivery = scope["type"] == "http" and scope["path"] in webhook.PATHS
+        await (self.app if is_delivery else super().__call__)(scope, receive, send)
 
 
 def hosts(settings: Settings) -> list[str]:

@@ -195,6 +195,20 @@ def verify(**flags: Any) -> None:
     raise SystemExit(0 if asyncio.run(maintenance.verify(given(flags))) else 1)
 
 
+@cli.command()
+@with_settings_of_the_log
+@click.option("--whole", is_flag=True, help="All that is kept of each, not its beginning.")
+def refused(whole: bool, **flags: Any) -> None:  # click passes a flag
+    """Print the last bodies that the webhook could not read.
+
+    A delivery that is no JSON, or is packed in an unknown way, is counted and answered 200, so that
+    the hook goes on; of the last 20, the first 64 KiB are kept.
+    """
+    import maintenance  # noqa: PLC0415  # `--help` needs no database
+
+    asyncio.run(maintenance.list_refused(given(flags), whole=whole))
+
+
 @cli.group()
 def quarantine() -> None:
     """Deal with entries of the log that could not be committed.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Literal
 
 import click
@@ -10,12 +11,16 @@ from pymongo.errors import PyMongoError
 from app import Service, access
 from database import opened
 from documents.embedded import has_database
+from documents.log import RefusedBody
 from progress import WorkFailed, telling
 from services import quarantine
 from services import rebuild as rebuilding
 from services import verify as verifying
 from services.errors import AnalyticsError
 from settings import Settings
+
+SHOWN = 300
+"""Characters of a refused body that are printed unless all are asked for."""
 
 
 async def rebuild(settings: Settings) -> None:
@@ -48,6 +53,20 @@ async def verify(settings: Settings) -> bool:
     else:
         click.echo(f"Every figure is what the log says, at position {position}.")
     return not found
+
+
+async def list_refused(settings: Settings, *, whole: bool) -> None:
+    """Print the bodies that were refused. Raises `DatabaseError` and `WorkFailed`."""
+    async with _service(settings) as service:
+        rows = service.database[RefusedBody.Settings.name].find({}, sort=[("_id", 1)])
+        bodies = [row async for row in rows]
+    for row in bodies:
+        at = datetime.fromtimestamp(row["at"] / 1000, UTC)
+        click.echo(f"{at:%Y-%m-%dT%H:%M:%SZ}  {row['reason']}  {row['length']:,} bytes")
+        text = row["body"].decode(errors="backslashreplace")
+        click.echo(text if whole else text[:SHOWN])
+    if not bodies:
+        click.echo("No body was refused.", err=True)
 
 
 async def list_quarantine(settings: Settings, *, everything: bool) -> None:

@@ -4,7 +4,7 @@ Every metric is in a registry that is made for the one answer, so that nothing i
 services may be in one process, as in tests.
 """
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TypeVar
 
@@ -46,13 +46,19 @@ class Metrics:
         for reason in ("BATCH", "REORG", "SNAPSHOT"):
             self.commits.labels(reason)
 
-    def text(self, status: ServiceStatus | None, cache: AnswerCache, connections: int) -> bytes:
+    def text(
+        self,
+        status: ServiceStatus | None,
+        cache: AnswerCache,
+        connections: int,
+        refusals: Mapping[str, int],
+    ) -> bytes:
         """Return all metrics in Prometheus' text format; `status` is None without a database."""
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(self.requests)
         registry.register(self.commits)
-        registry.register(_State(status, cache, connections))
+        registry.register(_State(status, cache, connections, refusals))
         return generate_latest(registry)
 
 
@@ -109,7 +115,14 @@ class RequestTimer:
 class _State(Collector):
     """Where the service is, as of now."""
 
-    def __init__(self, status: ServiceStatus | None, cache: AnswerCache, connections: int) -> None:
+    def __init__(
+        self,
+        status: ServiceStatus | None,
+        cache: AnswerCache,
+        connections: int,
+        refusals: Mapping[str, int],
+    ) -> None:
+        self._refusals = refusals
         self._status = status
         self._cache = cache
         self._connections = connections
@@ -121,6 +134,15 @@ class _State(Collector):
         hits, misses = self._cache.hits, self._cache.misses
         yield _counter("cache_hits", "Answers that were not computed for the asker.", hits)
         yield _counter("cache_misses", "Answers that were computed.", misses)
+        refusals = CounterMetricFamily(
+            "passportx_webhook_refusals",
+            "Requests to the webhook that were refused whole, by reason.",
+            None,
+            ["reason"],
+        )
+        for reason, count in sorted({"unauthenticated": 0, **self._refusals}.items()):
+            refusals.add_metric([reason], count)
+        yield refusals
         if self._status is not None:
             yield from _position(self._status)
             yield from _chain(self._status)

@@ -68,6 +68,22 @@ class QuarantinedEntry(Document):
         name = "quarantine"
 
 
+class RefusedBody(Document):
+    """The body of a delivery that was refused whole, cut off, for an operator to look at."""
+
+    at: int
+    """When it was refused, in milliseconds since 1970, UTC."""
+    reason: str
+    length: int
+    """Bytes that were sent."""
+    body: bytes
+
+    class Settings:
+        """Collection."""
+
+        name = "refused_bodies"
+
+
 class Import(Document):
     """How far a file was taken into the log. `_id` tells its content and how it is read.
 

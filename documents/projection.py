@@ -12,7 +12,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from documents.cells import DayUsers, MonthCell, QuarterHourCell, TotalCell
 from documents.connection import DatabaseError
-from documents.log import Commit, Head, Import, LogEntry, QuarantinedEntry
+from documents.log import Commit, Head, Import, LogEntry, QuarantinedEntry, RefusedBody
 from documents.records import (
     BlockRecord,
     CommunityRecord,
@@ -49,6 +49,7 @@ KEPT: tuple[type[Document], ...] = (
     Head,
     Import,
     QuarantinedEntry,
+    RefusedBody,
     SnapshotRecord,
     SnapshotCursor,
 )

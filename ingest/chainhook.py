@@ -54,6 +54,8 @@ class Refusal(StrEnum):
     """A delivery that is no JSON in UTF-8."""
     TOO_LARGE = "too_large"
     """A delivery that is larger than any hook sends."""
+    UNKNOWN_ENCODING = "unknown_encoding"
+    """A delivery that is compressed otherwise than by gzip or deflate."""
 
 
 UNSUPPORTED = "unsupported:"

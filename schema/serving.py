@@ -17,6 +17,9 @@ SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "ws_per_message_deflate": False,
     "ws_ping_interval": 15.0,
     "ws_ping_timeout": 10.0,
+    # A hook keeps its connection open between deliveries, which come minutes apart. Closed under
+    # its next delivery, it would count a failure; clients and proxies close after 60 s or less.
+    "timeout_keep_alive": 75,
     "timeout_graceful_shutdown": 1,
 }
 """What `uvicorn.Config` needs, in production and in tests: a lost client is noticed within 25 s,

@@ -17,7 +17,7 @@ import bson
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from documents.log import LogEntry
+from documents.log import LogEntry, RefusedBody
 from documents.projection import Collection, Database
 from services.errors import AnalyticsError
 from services.events import Delivery, Event
@@ -34,6 +34,10 @@ _OVERHEAD = 50
 """Bytes that an entry of a list takes beside itself, its identity in `client_ids` among them."""
 GROUP_EVENTS = 40_000
 """Events that are written together at most."""
+REFUSED_KEPT = 20
+"""How many bodies that were refused are kept."""
+REFUSED_BYTES = 65_536
+"""How much of each."""
 TRANSACTION_SECONDS = 15
 """How long a transaction is tried; Motor's own two minutes are more than a Chainhook waits."""
 WAITING_LIMIT_MS = 10_000
@@ -194,6 +198,25 @@ class Log:
         finally:
             self._last = None
             self.arrived.set()
+
+    async def keep_refused(self, reason: str, body: bytes) -> None:
+        """Keep the beginning of a body that was refused; the last `REFUSED_KEPT` are kept.
+
+        Raises `LogUnavailable`.
+        """
+        kept = self._database[RefusedBody.Settings.name]
+        document = {
+            "at": int(time() * 1000),
+            "reason": reason,
+            "length": len(body),
+            "body": body[:REFUSED_BYTES],
+        }
+        try:
+            await kept.insert_one(document)
+            older = kept.find({}, {"_id": 1}, sort=[("_id", -1)], skip=REFUSED_KEPT)
+            await kept.delete_many({"_id": {"$in": [row["_id"] async for row in older]}})
+        except PyMongoError as error:
+            raise LogUnavailable from error
 
     async def repeat(self, sequence: int, alongside: Callable[[Session], Awaitable[None]]) -> None:
         """Append an entry to the log once more, as one that takes the place of the first.
