@@ -15,14 +15,13 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import orjson
-
 from ingest.chainhook import Contracts, parse
 from ingest.webhook import MAX_BODY
 from services.errors import AnalyticsError
 from services.events import Delivery, Event, identity
 from services.imports import Imports, Place, Tally
 from services.intake import Rejected, checked
+from services.jsontext import loads
 
 CHUNK_LINES: Final = 1000
 CHUNK_EVENTS: Final = 5000
@@ -125,19 +124,23 @@ class Importer:
                 chunk.tally.reject(line.number, line.bad, _MESSAGES[line.bad])
             elif line.content.strip():
                 self._read(line, chunk)
-        except orjson.JSONDecodeError as error:
-            message = f"This is no JSON document in UTF-8 on a line of its own: {error}."
-            chunk.tally.reject(line.number, BadLine.NOT_JSON, message)
         except AnalyticsError as error:
             chunk.tally.reject(line.number, error.code, error.message)
         except Rejected as rejected:
             chunk.tally.reject(line.number, rejected.code, str(rejected))
+        except ValueError as error:
+            message = f"This is no JSON document in UTF-8 on a line of its own: {error}."
+            chunk.tally.reject(line.number, BadLine.NOT_JSON, message)
 
     def _read(self, line: Line, chunk: "_Chunk") -> None:
-        payload = orjson.loads(line.content)
+        payload = loads(line.content)
         if isinstance(payload, dict) and not _OF_A_DELIVERY.isdisjoint(payload):
             chunk.add_delivery(parse(payload, self._contracts))
             return
+        if not isinstance(payload, dict):
+            raise AnalyticsError(
+                "BAD_USER_INPUT", "A line is a delivery or an event, which are JSON objects."
+            )
         event = dict(self._read_event(payload))
         if event.get("client_id") is None:
             # The same whenever these lines are taken, with more lines behind them too.

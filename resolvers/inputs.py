@@ -389,7 +389,7 @@ def event(given: EventInput) -> dict[str, Any]:
             found: dict[str, Any] = {"type": EventType(kind.name)}
             for each in fields(chosen.value):
                 value = getattr(chosen.value, each.name)
-                if isinstance(value, datetime):
+                if isinstance(value, datetime) and value.tzinfo is not None:
                     value = milliseconds(value)
                 found[_RENAMED.get(each.name, each.name)] = value
             return found

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -22,6 +21,7 @@ from schema.sse import EventStream
 from schema.transport import MalformedError, Operation, Transport, encode
 from schema.websocket import PROTOCOL, WebSocketEndpoint
 from services.errors import AnalyticsError
+from services.jsontext import loads
 
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
@@ -149,8 +149,8 @@ def _from_query(parameters: Mapping[str, str]) -> dict[str, object]:
 
 def _parsed(json: bytes) -> object:
     try:
-        return orjson.loads(json)
-    except orjson.JSONDecodeError as error:
+        return loads(json)
+    except ValueError as error:
         raise MalformedError(f"This is not JSON in UTF-8: {error}.") from error
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -20,6 +19,7 @@ from strawberry.types import ExecutionResult
 from schema.errors import is_request_error
 from schema.transport import MalformedError, Operation, Transport, encode, end
 from services.errors import AnalyticsError
+from services.jsontext import loads
 
 PROTOCOL: Final = "graphql-transport-ws"
 
@@ -130,8 +130,8 @@ class _Connection:
         if text is None:
             raise _Close(4400, "Messages must be text")
         try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
+            message = loads(text)
+        except ValueError:
             raise _Close(4400, "Messages must be JSON") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise _Close(4400, "Messages must be JSON objects with a `type`")

@@ -4,14 +4,16 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
+from unicodedata import category
 
 from services.analytics import milliseconds
 from services.answers import Position
 from services.errors import AnalyticsError
 from services.events import Delivery, Event, EventType, identity
-from services.log import Log
+from services.log import Log, same
 
 MAX_EVENTS = 1000
 """Events in one call."""
@@ -23,6 +25,9 @@ MAX_NUMBER = 2**31 - 1
 _IDENTIFIER = re.compile(r"(?!-$)[A-Za-z0-9._:@-]{1,128}")
 """A hyphen alone stands for what is not known."""
 _MAX_NAME = 256
+_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
+_BARRED = {"Cc", "Cs", "Zl", "Zp"}
+"""Categories of characters, as `unicodedata` names them."""
 
 
 class RejectionCode(StrEnum):
@@ -31,11 +36,15 @@ class RejectionCode(StrEnum):
     BAD_ID = "BAD_ID"
     """An id is empty, longer than 128 characters, or has characters beside A-Z a-z 0-9 . _ : @ -"""
     BAD_NAME = "BAD_NAME"
-    """A name is empty or longer than 256 characters."""
+    """A name is empty, longer than 256 characters, or has no character that can be seen."""
     BAD_NUMBER = "BAD_NUMBER"
     """A category or a level is negative."""
     TIME_OUT_OF_REACH = "TIME_OUT_OF_REACH"
     """The time lies before 2021 or more than a day in the future."""
+    TIME_WITHOUT_OFFSET = "TIME_WITHOUT_OFFSET"
+    """The time has no offset from UTC, so that it is no instant."""
+    ID_CONFLICT = "ID_CONFLICT"
+    """The `id` was given to an event of another content, in this call or an earlier one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,24 +103,50 @@ class Intake:
                 f"A call takes at most {MAX_EVENTS} events, not {len(events)}: split it.",
                 maximum=MAX_EVENTS,
             )
-        taken: list[Event] = []
+        taken: dict[str, Event] = {}
+        places: dict[str, list[int]] = {}
+        undated: set[str] = set()
         rejected: list[Rejection] = []
+        again = 0
         for index, event in enumerate(events):
             try:
-                taken.append(checked(event, self._network))
+                found = checked(event, self._network)
+                is_undated = event.get("at") is None
+                first = taken.setdefault(found["id"], found)
+                _check_same(first, found, undated=is_undated)
             except Rejected as refusal:
                 rejected.append(Rejection(index=index, code=refusal.code, message=str(refusal)))
+                continue
+            again += first is not found
+            places.setdefault(found["id"], []).append(index)
+            if is_undated:
+                undated.add(found["id"])
         if not taken:
             return IngestEventsPayload(
                 accepted=0, duplicates=0, rejected=rejected, position=position
             )
-        receipt = await self._log.accept(Delivery(events=taken), "api")
+        delivery = Delivery(events=list(taken.values()), undated=frozenset(undated))
+        receipt = await self._log.accept(delivery, "api")
+        for id_ in receipt.conflicts:
+            again -= len(places[id_]) - 1
+            rejected += [
+                Rejection(index=index, code=RejectionCode.ID_CONFLICT, message=_CONFLICT)
+                for index in places[id_]
+            ]
         return IngestEventsPayload(
             accepted=receipt.accepted,
-            duplicates=receipt.duplicates,
-            rejected=rejected,
+            duplicates=receipt.duplicates + again,
+            rejected=sorted(rejected, key=lambda each: each.index),
             position=position,
         )
+
+
+def _check_same(first: Event, found: Event, *, undated: bool) -> None:
+    if not same(first, found, undated=undated):
+        raise Rejected(RejectionCode.ID_CONFLICT, _CONFLICT)
+
+
+_CONFLICT = "`id` was given to an event of another content: give each event an id of its own."
 
 
 def checked(event: Mapping[str, Any], network: str) -> Event:
@@ -127,6 +162,11 @@ def checked(event: Mapping[str, Any], network: str) -> Event:
     if client_id is not None:
         _check("id", client_id)
     at = known.setdefault("at", milliseconds())
+    if isinstance(at, datetime):
+        raise Rejected(
+            RejectionCode.TIME_WITHOUT_OFFSET,
+            "`occurredAt` has no offset from UTC: write 2026-03-01T12:00:00Z, or +02:00 for Z.",
+        )
     if not EARLIEST <= at <= milliseconds() + LEEWAY_MS:
         raise Rejected(
             RejectionCode.TIME_OUT_OF_REACH,
@@ -160,6 +200,12 @@ def _check(name: str, value: object) -> None:
     elif name == "name":
         if not 1 <= len(str(value)) <= _MAX_NAME:
             raise Rejected(RejectionCode.BAD_NAME, f"A name has 1 to {_MAX_NAME} characters.")
+        kinds = {category(each) for each in str(value)}
+        if not kinds - _UNSEEN or kinds & _BARRED:
+            raise Rejected(
+                RejectionCode.BAD_NAME,
+                "A name has a character that can be seen, and no control character.",
+            )
     elif name not in ("at", "hard", "type") and not _IDENTIFIER.fullmatch(str(value)):
         raise Rejected(
             RejectionCode.BAD_ID,

@@ -32,6 +32,8 @@ ENTRY_BYTES = 8_000_000
 """About how long a document of the log is at most; MongoDB refuses one of 16 MB."""
 _OVERHEAD = 50
 """Bytes that an entry of a list takes beside itself, its identity in `client_ids` among them."""
+ID_CONFLICT = "id_conflict"
+"""The reason of a refused event: its client id was given to another event."""
 GROUP_EVENTS = 40_000
 """Events that are written together at most."""
 REFUSED_KEPT = 20
@@ -58,6 +60,8 @@ class Receipt:
     accepted: int
     duplicates: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    conflicts: frozenset[str] = frozenset()
+    """Identities that the log has with another content; they are refused, as `ID_CONFLICT`."""
 
 
 @dataclass(slots=True)
@@ -95,17 +99,15 @@ class Log:
         if len(documents) > 1:
             return await self.accept_all([delivery], source)
         document = documents[0]
-        duplicates = len(delivery.events) - len(document.get("events", ()))
+        conflicts: set[str] = set()
         while not await self._append(document):
             try:
-                duplicates += await self._drop_known([document])
+                conflicts |= await self._drop_known([document], delivery.undated)
             except PyMongoError as error:
                 raise LogUnavailable from error
             if not document["size"]:
                 break
-        return Receipt(
-            accepted=document["size"], duplicates=duplicates, refused=dict(delivery.refused)
-        )
+        return _receipt([delivery], [document], conflicts)
 
     async def _append(self, document: dict[str, Any]) -> bool:
         """Store one entry; return False if one of its client ids is in the log already."""
@@ -256,8 +258,8 @@ class Log:
         self, deliveries: Sequence[Delivery], source: str, session: Session
     ) -> Receipt:
         documents = [entry for each in deliveries for entry in _entries(each, source)]
-        given = sum(len(each.events) for each in deliveries)
-        await self._drop_known(documents, session)
+        undated = frozenset[str]().union(*(each.undated for each in deliveries))
+        conflicts = await self._drop_known(documents, undated, session)
         documents = [each for each in documents if each["size"] or "client_ids" not in each]
         newest = await self._collection.find_one(
             {}, {"_id": 1}, sort=[("_id", -1)], session=session
@@ -266,11 +268,7 @@ class Log:
             document["_id"] = number
         if documents:
             await self._collection.insert_many(documents, session=session)
-        return Receipt(
-            accepted=sum(document["size"] for document in documents),
-            duplicates=given - sum(len(document.get("events", ())) for document in documents),
-            refused=_total(each.refused for each in deliveries),
-        )
+        return _receipt(deliveries, documents, conflicts)
 
     async def _together(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
         """Run a transaction, again if another writer has taken its numbers or its client ids."""
@@ -284,22 +282,58 @@ class Log:
             return await session.with_transaction(write)
 
     async def _drop_known(
-        self, documents: Sequence[dict[str, Any]], session: Session | None = None
-    ) -> int:
-        """Drop the events of no block that the log or an earlier document has; return how many."""
+        self,
+        documents: Sequence[dict[str, Any]],
+        undated: frozenset[str],
+        session: Session | None = None,
+    ) -> set[str]:
+        """Drop the events of no block that the log or an earlier document has.
+
+        Return the identities of those that are known with another content. The time is none if it
+        was taken from the clock.
+        """
         typed = [document for document in documents if "client_ids" in document]
         ids = [each for document in typed for each in document["client_ids"]]
         found = self._collection.find(
-            {"client_ids": {"$in": ids}}, {"client_ids": 1}, session=session
+            {"client_ids": {"$in": ids}}, {"client_ids": 1, "events": 1}, session=session
         )
-        known = {each async for entry in found for each in entry["client_ids"]}
+        known = {event["id"]: event async for entry in found for event in entry["events"]}
+        conflicts: set[str] = set()
         for document in typed:
-            events = [event for event in document["events"] if event["id"] not in known]
-            document["size"] -= len(document["events"]) - len(events)
-            document["events"] = events
-            document["client_ids"] = [event["id"] for event in events]
-            known.update(document["client_ids"])
-        return len(ids) - sum(len(document["events"]) for document in typed)
+            kept = []
+            for event in document["events"]:
+                first = known.setdefault(event["id"], event)
+                if first is event:
+                    kept.append(event)
+                elif not same(first, event, undated=event["id"] in undated):
+                    conflicts.add(event["id"])
+            document["size"] -= len(document["events"]) - len(kept)
+            document["events"] = kept
+            document["client_ids"] = [event["id"] for event in kept]
+        return conflicts
+
+
+def same(first: Mapping[str, Any], again: Mapping[str, Any], *, undated: bool) -> bool:
+    """Return whether two events of one identity say the same."""
+    ignored = {"at"} if undated else set[str]()
+    return all(first.get(key) == again.get(key) for key in {*first, *again} - ignored)
+
+
+def _receipt(
+    deliveries: Sequence[Delivery], documents: Sequence[dict[str, Any]], conflicts: set[str]
+) -> Receipt:
+    given = [event["id"] for each in deliveries for event in each.events]
+    stored = sum(len(document.get("events", ())) for document in documents)
+    refused = _total(each.refused for each in deliveries)
+    in_conflict = sum(id_ in conflicts for id_ in given)
+    if in_conflict:
+        refused[ID_CONFLICT] = in_conflict
+    return Receipt(
+        accepted=sum(document["size"] for document in documents),
+        duplicates=len(given) - stored - in_conflict,
+        refused=refused,
+        conflicts=frozenset(conflicts),
+    )
 
 
 def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

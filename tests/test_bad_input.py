@@ -13,6 +13,7 @@ EVENTS = [
     {"badgeIssued": {"badge": str(n), "recipient": f"user-{n % 3}", "template": "1", "category": 5}}
     for n in range(5)
 ]
+EVENTS.append({"communityCreated": {"community": "c", "owner": "founder"}})
 EVENTS.append({"memberAdded": {"community": "c", "member": "user-0"}})
 INGEST = "mutation($events: [EventInput!]!) {ingestEvents(input: {events: $events}) {accepted}}"
 LISTS = ("badges", "people", "communities", "templates", "events", "activity")

@@ -1,9 +1,11 @@
 """`mutation ingestEvents` over HTTP: what is taken, what is not, and when it is seen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from documents.connection import Database, connect
@@ -164,12 +166,13 @@ async def test_no_event_is_no_error(service: Running) -> None:
 async def test_an_id_counts_once_in_a_call_in_later_calls_and_after_a_restart(
     database: Database,
 ) -> None:
-    """Whatever else the event says, and though it is not committed yet."""
+    """Though it is not committed yet; of an event that says something else it is refused."""
     once, other = joined("a", id="one"), joined("b", id="two")
     async with running(database) as service:
         assert (await ingest(service, once, other, once))["duplicates"] == 1
         payload = await ingest(service, joined("c", id="one"), joined("c", id="three"))
-        assert (payload["accepted"], payload["duplicates"]) == (1, 1)
+        assert (payload["accepted"], payload["duplicates"]) == (1, 0)
+        assert [(e["index"], e["code"]) for e in payload["rejected"]] == [(0, "ID_CONFLICT")]
     async with running(database) as service:
         payload = await ingest(service, once, other, joined("d", id="four"))
         assert (payload["accepted"], payload["duplicates"]) == (1, 2)
@@ -233,6 +236,74 @@ async def test_an_event_that_will_not_do_is_rejected_with_its_place_and_the_othe
     payload = await ingest(guarded, joined("first"), event, joined("last"))
     assert payload["accepted"] == 2
     assert payload["rejected"] == [{"index": 1, "code": code.name, "message": message}]
+
+
+NOBODY = {"id": "x", "occurredAt": AT}
+
+
+async def test_an_id_of_another_event_is_a_conflict_and_no_duplicate(service: Running) -> None:
+    """In an earlier call or in the same one; the others of the call are taken."""
+    assert (await ingest(service, joined("first", **NOBODY)))["accepted"] == 1
+    payload = await ingest(
+        service,
+        joined("other", **NOBODY),
+        joined("first", **NOBODY),
+        joined("first", id="x"),
+        joined("first", id="x", occurredAt="2026-03-02T12:00:00Z"),
+        joined("new", id="y"),
+        joined("newer", id="y"),
+        joined("new", id="y"),
+    )
+    rejected = [(each["index"], each["code"]) for each in payload["rejected"]]
+    # Which of those in one call is compared with the log is the first of them.
+    assert rejected == [(place, "ID_CONFLICT") for place in (0, 1, 2, 3, 5)]
+    assert (payload["accepted"], payload["duplicates"]) == (1, 1)
+    stored = await service.database["log"].find({}, {"events": 1}).to_list(None)
+    assert [event["user"] for entry in stored for event in entry["events"]] == ["first", "new"]
+
+
+async def test_an_id_sent_again_without_a_time_is_a_duplicate(service: Running) -> None:
+    await ingest(service, joined("first", id="x"))
+    payload = await ingest(service, joined("first", id="x"), joined("first", id="x"))
+    assert (payload["accepted"], payload["duplicates"], payload["rejected"]) == (0, 2, [])
+
+
+async def test_of_two_calls_at_once_one_is_in_conflict(service: Running) -> None:
+    calls = [ingest(service, joined(name, **NOBODY)) for name in ("one", "other")]
+    payloads = await asyncio.gather(*calls)
+    assert sorted(each["accepted"] for each in payloads) == [0, 1]
+    codes = [rejection["code"] for each in payloads for rejection in each["rejected"]]
+    assert codes == ["ID_CONFLICT"]
+
+
+async def test_a_time_without_an_offset_is_rejected(service: Running) -> None:
+    payload = await ingest(service, joined("a", occurredAt="2026-03-01T12:00:00"))
+    [rejection] = payload["rejected"]
+    assert rejection["code"] == "TIME_WITHOUT_OFFSET"
+    assert "2026-03-01T12:00:00Z" in rejection["message"]
+
+
+@pytest.mark.parametrize(
+    "name", [" ", "\u200b", "\u200d\ufeff", "\x00", "a\x00", "a\nb", "\u2028x", "\t"]
+)
+async def test_a_name_that_cannot_be_shown_is_rejected(guarded: Running, name: str) -> None:
+    event = {"communityCreated": {"community": "c", "owner": "a", "name": name}}
+    assert [each["code"] for each in (await ingest(guarded, event))["rejected"]] == ["BAD_NAME"]
+
+
+async def test_an_id_that_is_a_large_number_keeps_its_digits(service: Running) -> None:
+    """GraphQL takes an id that is a number."""
+    body = (
+        f'{{"query": {orjson.dumps(INGEST).decode()}, "variables": {{"events": '
+        f'[{{"badgeIssued": {{"badge": {2**64 + 1}, "recipient": "a"}}}}]}}}}'
+    )
+    answer = await service.client.post(
+        "/graphql", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.json()["data"]["ingestEvents"]["accepted"] == 1
+    entry = await service.database["log"].find_one({})
+    assert entry
+    assert entry["events"][0]["badge"] == str(2**64 + 1)
 
 
 async def test_what_is_just_within_bounds_is_taken(service: Running) -> None:

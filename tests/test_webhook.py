@@ -384,7 +384,7 @@ async def test_prints_of_a_capture_s_own_contract_are_read_when_it_is_trusted(
         badge_issuer="bns",
     ) as service:
         await asyncio.gather(*map(service.deliver, payloads))
-        assert await refused(service) == {"failed_transaction": 71, "unsupported:renamed": 525}
+        assert await refused(service) == {"failed_transaction": 71, "unknown_event": 525}
 
 
 async def test_mints_of_a_capture_s_own_contract_are_badges_when_it_is_trusted(
