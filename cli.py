@@ -126,8 +126,7 @@ def demo(badges: int, blocks_per_minute: float, seed: int, **flags: Any) -> None
         )
     except DemoError as error:
         raise StartError(
-            f"The demo cannot go on, for {error}: see that PASSPORTX_ALLOWED_HOSTS allows "
-            f"{settings.host}."
+            f"The demo cannot go on, for {error}: the lines of the log above tell why."
         ) from None
 
 

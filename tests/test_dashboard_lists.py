@@ -188,10 +188,10 @@ async def test_a_list_is_live_and_keeps_its_place(browser: Browser, service: Run
         page = visited.page
         await is_live(page)
         members = rows(page).filter(has_text="Lagos").locator("td").nth(2).get_by_role("button")
-        await expect(members).to_have_text("5")
+        await expect(members).to_have_text("6")
         await members.focus()
         await ingest(service, {"memberAdded": {"community": "Lagos", "member": "ST1LATE"}})
-        await expect(members).to_have_text("6")
+        await expect(members).to_have_text("7")
         await expect(members).to_be_focused()
     async with visit(browser, f"{service.base}/?list=events") as visited:
         page = visited.page
