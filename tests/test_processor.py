@@ -1,6 +1,7 @@
 """The batch processor on a real database: what it commits, and what it does when it cannot."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
+import app
 from app import Service, access, application
 from documents.projection import Database, prepare
+from ingest.processor import Processor
 from ingest.synthetic import DAY_MS, Chain, Scale, history, told_block
 from services.events import Delivery
 from services.log import Log
 from settings import Settings, load_settings
 from tests.processes import PATIENCE, until
+from tests.services import Services
 from tests.serving import serve
 
 NOW = 1_767_085_200_000
@@ -123,3 +127,47 @@ async def test_a_failure_at_the_stop_is_told_of_and_loses_nothing(
     async with running(database, settings):
         pass
     assert await position(database) == (1, 4)
+
+
+async def test_a_clock_that_is_set_back_delays_no_commit(database: Database) -> None:
+    """By an hour, after the delivery was dated; nothing else arrives."""
+    services = await Services.on(database, NOW)
+    await services.log.accept(deliveries(5)[0], "chainhook")
+    processor = Processor(
+        services.log,
+        services.ledger,
+        services.updates,
+        size=1000,
+        timeout=0.2,
+        backlog_size=1000,
+        clock=lambda: time.time() - 3600,
+    )
+    processor.start()
+    await asyncio.wait_for(services.updates.beyond(0), PATIENCE)
+    await processor.stop()
+    assert await position(database) == (1, 1)
+    await services.reader.close()
+
+
+async def test_a_disabled_service_is_not_ready(database: Database) -> None:
+    async with running(database, load_settings(enabled=False)) as (_, base):
+        status, body = await readiness(base)
+    assert (status, body["status"]) == (503, "disabled")
+    assert "ANALYTICS_ENABLED" in body["reason"]
+
+
+async def test_what_waits_without_a_commit_is_stalled(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although no try has failed yet: a commit may take minutes to fail."""
+    monkeypatch.setattr(app, "STALLED_SECONDS", 0.0)
+    settings = load_settings(batch_size=1000, batch_timeout_ms=1)
+    async with running(database, settings) as (service, base):
+        await service.processor.stop()
+        await service.log.accept(deliveries(5)[0], "chainhook")
+
+        async def stalled() -> bool:
+            status, body = await readiness(base)
+            return (status, body["status"]) == (503, "stalled")
+
+        await until(stalled)
