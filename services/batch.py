@@ -13,8 +13,9 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from documents.projection import Collection, find_in
 from services import facts
+from services.blocks import fold
 from services.cells import Operation
-from services.chain import PLACES, BlockState, Chain, Unknown
+from services.chain import BlockState, Chain
 from services.events import EventType
 from services.facts import (
     BadgeFacts,
@@ -35,8 +36,6 @@ T = TypeVar("T")
 UNKNOWN_TYPE: Final = "unknown_type"
 """The reason of a refused event: its type is one of a later version."""
 _TYPES = frozenset(EventType)
-FIRST_SPAN = 64
-"""How many heights below and above one that is needed are loaded first; then ever twice as many."""
 
 
 class Batch:
@@ -79,7 +78,10 @@ class Batch:
 
     async def work_out(self, entries: list[dict[str, Any]]) -> None:
         """Read what is needed and determine every write."""
-        await self._fold_blocks(entries)
+        folded = await fold(self._projection.blocks, entries)
+        self._chain, self._applied = folded.chain, folded.applied
+        self.reorganised = bool(self._chain.flipped())
+        self._writes += [(self._projection.blocks, each) for each in folded.writes]
         await self._gather(entries)
         await self._load_entities(entity for kind in self._entities.values() for entity in kind)
         await self._resolve_templates()
@@ -139,52 +141,6 @@ class Batch:
     def refused(self) -> Mapping[str, int]:
         """Blocks and events of the batch that were refused, by reason."""
         return self._chain.refused + Counter({UNKNOWN_TYPE: self.unknown_types})
-
-    async def _fold_blocks(self, entries: list[dict[str, Any]]) -> None:
-        rows = await self._load_blocks(entries)
-        near = {block["height"] + step for block, *_ in _sayings(entries) for step in (-1, 0, 1)}
-        span = FIRST_SPAN
-        while True:
-            # Its states change as it works, so each try begins with those stored.
-            self._chain = Chain(map(_block_state, rows.values()), near)
-            try:
-                self._applied = _told_to(self._chain, entries)
-                self._chain.resolve()
-                break
-            except Unknown as needed:
-                heights = range(needed.height - span, needed.height + span + 1)
-                span *= 2
-                query = {"height": {"$gte": heights.start, "$lt": heights.stop}}
-                async for row in self._projection.blocks.find(query):
-                    rows[row["_id"]] = row
-                near.update(heights)
-        self.reorganised = bool(self._chain.flipped())
-        for block in self._chain.changed:
-            row = _block_row(block)
-            if row != rows.get(block.hash):
-                self._writes.append(
-                    (
-                        self._projection.blocks,
-                        ReplaceOne({"_id": block.hash}, row)
-                        if block.hash in rows
-                        else InsertOne(row),
-                    )
-                )
-
-    async def _load_blocks(self, entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Return the stored blocks that are named, and those one below and one above them."""
-        named = [block for block, *_ in _sayings(entries)]
-        near = {block["height"] + step for block in named for step in (-1, 0, 1)}
-        blocks = self._projection.blocks
-        rows = {
-            row["_id"]: row
-            for field, keys in (("height", near), ("_id", {block["hash"] for block in named}))
-            async for row in find_in(blocks, field, keys)
-        }
-        if any(entry.get("rolled_back") for entry in entries):
-            async for row in blocks.find({"applied": False, "valid": True}):
-                rows[row["_id"]] = row
-        return rows
 
     async def _gather(self, entries: list[dict[str, Any]]) -> None:
         """Collect the records that are new, fuller, or whose block came back or left."""
@@ -477,36 +433,6 @@ def _settle(record: Record, made: Record | None, again: str | None, unknown: str
         record["why"] = why and str(why)
 
 
-def _sayings(
-    entries: list[dict[str, Any]],
-) -> Iterator[tuple[dict[str, Any], int, bool]]:
-    """Yield what is said of blocks: each block, a number that orders it, whether it is applied."""
-    for entry in entries:
-        said = [(block, False) for block in entry.get("rolled_back", ())]
-        said += [(block, True) for block in entry["applied"]]
-        for place, (block, is_applied) in enumerate(said):
-            yield block, (entry.get("original", entry["_id"]) << PLACES) + place, is_applied
-
-
-def _merge(known: Record, event: Mapping[str, Any]) -> bool:
-    """Add to a record what another telling of the same event says more; return whether it did."""
-    more = {name for name in _CARRIED if name in event and name not in known}
-    known.update({name: event[name] for name in more})
-    return bool(more)
-
-
-def _told_to(chain: Chain, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tell the chain what the entries say of blocks; return those applied and not refused."""
-    applied = []
-    for block, told, is_applied in _sayings(entries):
-        where = block["hash"], block["height"]
-        if not is_applied:
-            chain.rollback(*where, told, block.get("parent"))
-        elif chain.apply(*where, block["parent"], block["at"], told, block.get("burn")):
-            applied.append(block)
-    return applied
-
-
 def _mutable(record: Record) -> tuple[Any, ...]:
     return tuple(record.get(name) for name in _MUTABLE)
 
@@ -537,6 +463,13 @@ _CARRIED = (
 )
 
 
+def _merge(known: Record, event: Mapping[str, Any]) -> bool:
+    """Add to a record what another telling of the same event says more; return whether it did."""
+    more = {name for name in _CARRIED if name in event and name not in known}
+    known.update({name: event[name] for name in more})
+    return bool(more)
+
+
 def _record(event: dict[str, Any], block: BlockState | None) -> Record:
     record: Record = {
         "_id": event["id"],
@@ -556,12 +489,3 @@ def _record(event: dict[str, Any], block: BlockState | None) -> Record:
         if name in event:
             record[name] = event[name]
     return record
-
-
-def _block_state(row: dict[str, Any]) -> BlockState:
-    return BlockState(**{("hash" if name == "_id" else name): value for name, value in row.items()})
-
-
-def _block_row(block: BlockState) -> dict[str, Any]:
-    row = {name: getattr(block, name) for name in BlockState.__slots__}
-    return {"_id": row.pop("hash"), **row}

@@ -191,15 +191,7 @@ class Log:
                 await alongside(session, receipt)
             return receipt
 
-        try:
-            async with asyncio.timeout(TRANSACTION_SECONDS):
-                return await self._together(write)
-        except (PyMongoError, TimeoutError) as error:
-            logger.warning("The log could not be written: %r", error)
-            raise LogUnavailable from error
-        finally:
-            self._last = None
-            self.arrived.set()
+        return await self._stored(write)
 
     async def keep_refused(self, reason: str, body: bytes) -> None:
         """Keep the beginning of a body that was refused; the last `REFUSED_KEPT` are kept.
@@ -244,15 +236,7 @@ class Log:
             await alongside(session)
             return Receipt(accepted=entry["size"])
 
-        try:
-            async with asyncio.timeout(TRANSACTION_SECONDS):
-                await self._together(write)
-        except (PyMongoError, TimeoutError) as error:
-            logger.warning("The log could not be written: %r", error)
-            raise LogUnavailable from error
-        finally:
-            self._last = None
-            self.arrived.set()
+        await self._stored(write)
 
     async def _write_all(
         self, deliveries: Sequence[Delivery], source: str, session: Session
@@ -269,6 +253,18 @@ class Log:
         if documents:
             await self._collection.insert_many(documents, session=session)
         return _receipt(deliveries, documents, conflicts)
+
+    async def _stored(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
+        """Write to the log in one transaction. Raises `LogUnavailable`."""
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                return await self._together(write)
+        except (PyMongoError, TimeoutError) as error:
+            logger.warning("The log could not be written: %r", error)
+            raise LogUnavailable from error
+        finally:
+            self._last = None
+            self.arrived.set()
 
     async def _together(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
         """Run a transaction, again if another writer has taken its numbers or its client ids."""
