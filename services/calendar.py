@@ -202,7 +202,7 @@ class Calendar:
         yield instant
         recent = max(start, instant - 2 * DAY_MS)
         for _, stop, _ in self.offsets(recent // ATOM_MS * ATOM_MS, instant // ATOM_MS * ATOM_MS):
-            if recent < stop < instant:
+            if recent < stop <= instant:
                 yield stop - 1
 
     def counterpart(self, instant: int, origin: int, target: int) -> int:

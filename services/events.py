@@ -110,7 +110,7 @@ class Delivery:
     events: Sequence[Event] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many parts were refused, by reason; see `ingest.chainhook.Refusal`."""
-    undated: frozenset[str] = frozenset()
+    undated: Sequence[str] = ()
     """Identities of the events of no block whose time was not given, but taken from the clock."""
 
 

@@ -125,7 +125,7 @@ class Intake:
             return IngestEventsPayload(
                 accepted=0, duplicates=0, rejected=rejected, position=position
             )
-        delivery = Delivery(events=list(taken.values()), undated=frozenset(undated))
+        delivery = Delivery(events=list(taken.values()), undated=sorted(undated))
         receipt = await self._log.accept(delivery, "api")
         for id_ in receipt.conflicts:
             again -= len(places[id_]) - 1

@@ -102,7 +102,7 @@ class Log:
         conflicts: set[str] = set()
         while not await self._append(document):
             try:
-                conflicts |= await self._drop_known([document], delivery.undated)
+                conflicts |= await self._drop_known([document], frozenset(delivery.undated))
             except PyMongoError as error:
                 raise LogUnavailable from error
             if not document["size"]:

@@ -660,6 +660,10 @@ def test_a_clock_that_goes_back_does_not_take_the_compared_end_back() -> None:
     ]
     assert ends == sorted(ends)
     assert len(set(ends)) > 4
+    # At the very instant at which it goes back, too.
+    back = at("2025-11-02 01:50", zone) + 10 * 60_000
+    before, then = (compare(window(Preset.TODAY, zone, back - n), PREVIOUS).end for n in (1, 0))
+    assert before <= then
 
 
 def test_february_29_has_no_day_of_its_own_a_year_before() -> None:
