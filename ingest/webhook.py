@@ -53,6 +53,8 @@ _MAX_LAYERS: Final = 3
 """How many times a body may be packed: each layer is cheap to make, and costs a pass to undo."""
 _MAX_PARTS: Final = 1000
 """How many parts a packed body may have; in blocks of 64 KB, as bgzip has them, 40 MB have 640."""
+_DOWN_TO_TRANSACTIONS: Final = 5
+"""Levels from a 2.0 payload to a list of transactions: payload, event, apply, block, list."""
 _STEP: Final = 64 * 1024
 """Bytes that are unpacked at once, so that finding the end of a part copies no more."""
 
@@ -159,14 +161,17 @@ class Webhook:
     def _parse(self, body: "_Body") -> Delivery:
         text = body.unpacked()
         try:
-            payload = loads(text)
+            payload = loads(text, gently=body.is_large)
         except ValueError as error:
             why = f"it is not JSON in UTF-8: {error}"
             raise _Refused(Refusal.NOT_JSON, why, text) from None
         # It is not needed any more, and what it holds is there a second time.
         del text
         body.data = bytearray()
-        return parse(payload, self._contracts)
+        delivery = parse(payload, self._contracts)
+        if body.is_large:
+            _dismantle(payload, _DOWN_TO_TRANSACTIONS)
+        return delivery
 
     def _may_ingest(self, request: Request) -> bool:
         authorization = request.headers.get("authorization", "")
@@ -330,6 +335,16 @@ def _unpack(data: bytearray) -> bytearray:
         if data[at : at + 1] == b"\0" and data.count(0, at) == len(data) - at:
             break
     return found
+
+
+def _dismantle(value: object, depth: int) -> None:
+    """Take a payload apart. As a whole it would be freed at once, while all others wait."""
+    if depth and isinstance(value, dict):
+        while value:
+            _dismantle(value.popitem()[1], depth - 1)
+    elif depth and isinstance(value, list):
+        while value:
+            _dismantle(value.pop(), depth - 1)
 
 
 def _too_large() -> _Refused:

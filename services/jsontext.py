@@ -19,25 +19,33 @@ MAX_DIGITS = 1000
 """Digits of a number; what Clarity can hold has 39."""
 
 
-def loads(data: bytes | bytearray | str) -> object:
+def loads(data: bytes | bytearray | str, *, gently: bool = False) -> object:
     """Return the value of a JSON text in UTF-8, with or without a byte order mark.
 
     Integers keep all their digits. Raises `ValueError` for what is not JSON, NaN and Infinity
     among it, for nesting that is absurd, for numbers of more than `MAX_DIGITS` digits or beyond
     any float, and for half a surrogate pair.
+
+    `gently` is for a large text that is read in a thread: it takes half as long again, and other
+    threads run meanwhile. orjson does not let go of the interpreter until it is done.
     """
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     # Not `removeprefix`, which copies a bytearray that has no such prefix.
     if raw[: len(_BOM)] == _BOM:
         raw = raw[len(_BOM) :]
-    if not _may_hold_long_number(raw):
+    if not gently and not _may_hold_long_number(raw):
         return orjson.loads(raw)
     text = raw.decode()
     try:
+        # Other threads run whenever a function of Python is called, and not within the reader.
         value: object = json.loads(
-            text, parse_int=_integer, parse_float=_float, parse_constant=_refuse
+            text,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_refuse,
+            object_hook=_same if gently else None,
         )
-        if _SURROGATE.search(text):
+        if "\\u" in text and _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
@@ -67,6 +75,10 @@ def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
         raise ValueError("a number beyond any float")
+    return value
+
+
+def _same(value: dict[str, object]) -> dict[str, object]:
     return value
 
 
