@@ -109,7 +109,8 @@ class Webhook:
         self._contracts = contracts
         self._exact_header = exact_header
         self._enabled = enabled
-        self._room = _Room()
+        self.room = Room()
+        """Where bodies are held."""
         self._parsing = asyncio.Lock()
         self.complaints = Complaints()
         """Deliveries that were refused whole, those that got 401 and 400 among them."""
@@ -120,7 +121,7 @@ class Webhook:
             client = request.client.host if request.client else "an unknown address"
             self.complaints.note("unauthenticated", f"{client} sent no token that may ingest")
             return _refused(401, "UNAUTHENTICATED", "Send a token with the right to ingest.")
-        body = _Body(self._room)
+        body = _Body(self.room)
         try:
             check_enabled(self._enabled)
             delivery = await self._delivery(request, body)
@@ -195,7 +196,7 @@ def _secrets(header: str) -> Iterator[str]:
         yield header.strip()
 
 
-class _Room:
+class Room:
     """How many bodies may be held at once."""
 
     def __init__(self) -> None:
@@ -210,7 +211,7 @@ class _Body:
     meanwhile. Nobody waits for small room with large room in hand, so all get on.
     """
 
-    def __init__(self, room: _Room) -> None:
+    def __init__(self, room: Room) -> None:
         self._room = room
         self._encodings: list[str] = []
         self._has_small = False
