@@ -145,8 +145,9 @@ class Service:
         if not self._settings.enabled:
             reason = "ANALYTICS_ENABLED is false: events are neither taken nor committed."
             return JSONResponse({"status": "disabled", "reason": reason}, 503)
-        if self.processor.trouble:
-            return JSONResponse({"status": "failing", "reason": self.processor.trouble}, 503)
+        if self.processor.trouble or self.ledger.is_retrying:
+            reason = self.processor.trouble or "The commit under way has failed and is tried again."
+            return JSONResponse({"status": "failing", "reason": reason}, 503)
         try:
             status = await self.analytics.status()
         except AnalyticsError as error:

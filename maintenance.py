@@ -64,9 +64,16 @@ async def list_refused(settings: Settings, *, whole: bool) -> None:
         at = datetime.fromtimestamp(row["at"] / 1000, UTC)
         click.echo(f"{at:%Y-%m-%dT%H:%M:%SZ}  {row['reason']}  {row['length']:,} bytes")
         text = row["body"].decode(errors="backslashreplace")
-        click.echo(text if whole else text[:SHOWN])
+        click.echo(_printable(text if whole else text[:SHOWN]))
     if not bodies:
         click.echo("No body was refused.", err=True)
+
+
+def _printable(text: str) -> str:
+    """Return a text from outside without what a terminal would obey."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text
+    )
 
 
 async def list_quarantine(settings: Settings, *, everything: bool) -> None:

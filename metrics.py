@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from documents.projection import Collection, Database
 from ingest.chainhook import Refusal
+from ingest.webhook import REASONS
 from services.cache import AnswerCache
 from services.cells import Operation
 from services.facts import WAITING
@@ -140,7 +141,7 @@ class _State(Collector):
             None,
             ["reason"],
         )
-        for reason, count in sorted({"unauthenticated": 0, **self._refusals}.items()):
+        for reason, count in sorted({**dict.fromkeys(REASONS, 0), **self._refusals}.items()):
             refusals.add_metric([reason], count)
         yield refusals
         if self._status is not None:

@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m benchmarks [ingest] [frames] [page] [answers]` for some of it."""
+"""`make bench`, or `python -m benchmarks [ingest] [bodies] [frames] [page] [answers]` for some."""
 
 import asyncio
 import os
@@ -7,11 +7,12 @@ import sys
 
 import click
 
-from benchmarks import answers, frames, ingest, page
+from benchmarks import answers, bodies, frames, ingest, page
 from benchmarks.report import Report
 
 PARTS = {
     "ingest": ingest.measure,
+    "bodies": bodies.measure,
     "frames": frames.measure,
     "page": page.measure,
     "answers": answers.measure,

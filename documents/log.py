@@ -75,7 +75,7 @@ class RefusedBody(Document):
     """When it was refused, in milliseconds since 1970, UTC."""
     reason: str
     length: int
-    """Bytes that were sent."""
+    """Bytes of the whole body, unpacked if that could be done."""
     body: bytes
 
     class Settings:

@@ -55,7 +55,7 @@ class Refusal(StrEnum):
     TOO_LARGE = "too_large"
     """A delivery that is larger than any hook sends."""
     UNKNOWN_ENCODING = "unknown_encoding"
-    """A delivery that is compressed otherwise than by gzip or deflate."""
+    """A delivery that is compressed otherwise than by gzip or deflate, or too many times."""
 
 
 UNSUPPORTED = "unsupported:"

@@ -64,6 +64,9 @@ class Ledger:
         self._failures = 0
         """How often the next entry has failed by itself."""
         self._set_aside_in_a_row = 0
+        self.is_retrying = False
+        """Whether the transaction under way has failed and begun anew, which may go on for minutes
+        before `commit` raises."""
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
@@ -325,5 +328,16 @@ class Ledger:
 
     async def _transact(self, write: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
         """Do all that `write` does with the session that it is given, or nothing of it."""
-        async with await self._database.client.start_session() as session:
-            await session.with_transaction(write)
+        tries = 0
+
+        async def counted(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
+            nonlocal tries
+            tries += 1
+            self.is_retrying = tries > 1
+            await write(session)
+
+        try:
+            async with await self._database.client.start_session() as session:
+                await session.with_transaction(counted)
+        finally:
+            self.is_retrying = False

@@ -149,6 +149,29 @@ async def test_a_clock_that_is_set_back_delays_no_commit(database: Database) -> 
     await services.reader.close()
 
 
+async def test_a_commit_that_is_tried_again_within_its_transaction_is_not_ready(
+    database: Database,
+) -> None:
+    """MongoDB's driver tries for two minutes, while another transaction holds the head."""
+    async with running(database, load_settings(batch_size=1)) as (service, base):
+
+        async def answers(status: int, told: str) -> bool:
+            found, body = await readiness(base)
+            return (found, body["status"]) == (status, told)
+
+        await until(lambda: answers(200, "ready"))
+        async with await database.client.start_session() as session:
+            session.start_transaction()
+            await database["head"].update_one(
+                {"_id": "head"}, {"$set": {"held": True}}, session=session
+            )
+            await service.log.accept(deliveries(5)[0], "chainhook")
+            await until(lambda: answers(503, "failing"))
+            await session.abort_transaction()
+        await until(lambda: answers(200, "ready"))
+        assert (await position(database))[1] == 1
+
+
 async def test_a_disabled_service_is_not_ready(database: Database) -> None:
     async with running(database, load_settings(enabled=False)) as (_, base):
         status, body = await readiness(base)
