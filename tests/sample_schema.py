@@ -29,6 +29,8 @@ class Context:
     """A word for each subscription that began."""
     ended: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     """A word for each subscription that ended, however."""
+    flooded: int = 0
+    """Frames of floods that were asked for."""
 
 
 Info = strawberry.Info[Context, None]
@@ -144,6 +146,7 @@ class Subscription:
     async def flood(self, info: Info) -> AsyncIterator[str]:
         try:
             while True:
+                info.context.flooded += 1
                 yield "x" * 100_000
         finally:
             info.context.ended.put_nowait("flood")

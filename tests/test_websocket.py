@@ -255,7 +255,13 @@ async def test_4500_for_an_answer_that_cannot_be_sent(
 async def test_the_first_ending_is_told_whatever_the_operations_then_do() -> None:
     """One fails as it is cancelled, and another loses cancellations meanwhile."""
     connections = Watched()
-    async with sample(connections=connections) as server, acquaintance(server) as talk:
+    async with (
+        sample(connections=connections) as server,
+        AsyncExitStack() as releasing,
+        acquaintance(server) as talk,
+    ):
+        # What would run on ends with the test, which fails then and does not hang.
+        releasing.callback(server.context.never.set)
         await talk.subscribe("subscription{stubborn(losses: 3)}", "1")
         await talk.subscribe("subscription{unspeakable(whenCancelled: true)}", "2")
         assert {await server.context.subscribed.get() for _ in "12"} == {"stubborn", "unspeakable"}
@@ -409,7 +415,12 @@ async def test_a_stalled_client_that_must_be_closed_is_not_waited_for() -> None:
         sample(connections=connections, stall_seconds=1, kernel_seconds=100) as server,
         stalled(server) as say,
     ):
-        # Nothing more can be sent once the server waits for room.
+        # A flood with room goes on at every turn of the loop.
+        seen, turns = -1, 0
+        while turns < 1000 or not seen:
+            turns = turns + 1 if seen == server.context.flooded else 0
+            seen = server.context.flooded
+            await asyncio.sleep(0)
         await say({"type": "connection_init"})
         await asyncio.wait_for(connections.given_back.get(), PATIENCE)
         assert not connections.open
