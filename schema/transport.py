@@ -68,16 +68,22 @@ def _optional(parameters: Mapping[str, object], name: str, kind: type) -> object
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
-    """Cancel tasks until they have ended.
+    """Cancel tasks until they have ended, even if this is cancelled itself meanwhile.
 
     Once is not enough: a library that catches a cancellation, or loses it in a race, lets the task
     go on, and a subscription would wait for the next commit.
     """
-    running = {task for task in tasks if not task.done()}
+    running, interruption = {task for task in tasks if not task.done()}, None
     while running:
         for task in running:
             task.cancel()
-        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+        try:
+            await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+        except asyncio.CancelledError as cancelled:
+            interruption = cancelled
+        running = {task for task in running if not task.done()}
+    if interruption is not None:
+        raise interruption
 
 
 @dataclass(slots=True)

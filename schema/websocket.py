@@ -2,14 +2,15 @@
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md says what each message and close
 code means. A message that the protocol does not know ends the connection with 4400; an operation
-that fails ends only itself, with an `error` message.
+that fails ends only itself, with an `error` message. An error of the server's own ends the
+connection with 4500.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -37,7 +38,7 @@ class _Close(Exception):
         super().__init__(reason)
         self.code = code
         # A close frame has room for 123 bytes of reason.
-        self.reason = reason.encode()[:120].decode(errors="ignore")
+        self.reason = reason.encode(errors="replace")[:120].decode(errors="ignore")
 
 
 class _StalledError(Exception):
@@ -75,22 +76,24 @@ class WebSocketEndpoint:
         await socket.accept(PROTOCOL)
         try:
             await _Connection(self._transport, socket).run()
-        except* _Close as closing:
-            await _close(socket, closing)
-        except* WebSocketDisconnect:
+        except _Close as closing:
+            await self._close(socket, closing)
+        except WebSocketDisconnect:
             pass
-        except* _StalledError:
+        except _StalledError:
             _log.info("Closed the websocket of %s, which took no more", socket.client)
+        except Exception:  # noqa: BLE001  # the client is told that there is one, the log which
+            _log.exception("A websocket of %s failed", socket.client)
+            await self._close(socket, _Close(4500, "Internal server error"))
 
-
-async def _close(socket: WebSocket, closing: BaseExceptionGroup[_Close]) -> None:
-    first = closing.exceptions[0]
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    try:
-        await socket.close(first.code, first.reason)
-    except (RuntimeError, WebSocketDisconnect):
-        _log.debug("The client of %s was gone before it could be told why", socket.client)
+    async def _close(self, socket: WebSocket, closing: _Close) -> None:
+        try:
+            async with asyncio.timeout(self._transport.stall_seconds):
+                await socket.close(closing.code, closing.reason)
+        except (RuntimeError, WebSocketDisconnect):
+            _log.debug("The client of %s was gone before it could be told why", socket.client)
+        except TimeoutError:
+            _log.info("Closed the websocket of %s, which took no more", socket.client)
 
 
 class _Connection:
@@ -102,17 +105,42 @@ class _Connection:
         self._context: object = None
         self._introduced = False
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """All that runs for the client, completed operations that have yet to end among it."""
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails with the first error of any task, which is how the connection ends."""
 
     async def run(self) -> None:
-        """Serve until the client leaves; raises how it ended, in a group."""
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                await self._introduction()
-                while True:
-                    await self._handle(await self._receive(), tasks)
-            finally:
-                await end(self._operations.values())
+        """Serve until either side ends the connection; raises how it ended.
+
+        Not a `TaskGroup`, which waits in vain for a task that loses its one cancellation, and
+        forgets the error of its body when a task fails after it.
+        """
+        self._start(self._listen())
+        try:
+            await self._over
+        finally:
+            while self._tasks:
+                await end(self._tasks)
+                # The callbacks of what has ended are yet to run.
+                await asyncio.sleep(0)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._has_ended)
+        return task
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    async def _listen(self) -> None:
+        await self._introduction()
+        while not self._over.done():
+            await self._handle(await self._receive())
 
     async def _introduction(self) -> None:
         try:
@@ -154,12 +182,12 @@ class _Connection:
         self._introduced = True
         await self._send({"type": "connection_ack"})
 
-    async def _handle(self, message: dict[str, object], tasks: asyncio.TaskGroup) -> None:
+    async def _handle(self, message: dict[str, object]) -> None:
         match message["type"]:
             case "connection_init":
                 raise _Close(4429, "Too many initialisation requests")
             case "subscribe":
-                await self._subscribe(message, tasks)
+                await self._subscribe(message)
             case _:
                 await self._handle_aside(message)
 
@@ -173,12 +201,11 @@ class _Connection:
             case "complete":
                 if operation := self._operations.pop(_id(message), None):
                     # The client need not wait, and its next message neither.
-                    self._ending.add(ending := asyncio.create_task(end([operation])))
-                    ending.add_done_callback(self._ending.discard)
+                    self._start(end([operation]))
             case unknown:
                 raise _Close(4400, f"Unknown message type {unknown}")
 
-    async def _subscribe(self, message: dict[str, object], tasks: asyncio.TaskGroup) -> None:
+    async def _subscribe(self, message: dict[str, object]) -> None:
         name = _id(message)
         try:
             operation = Operation.of(message.get("payload"))
@@ -189,7 +216,7 @@ class _Connection:
         if len(self._operations) >= OPERATIONS_PER_CONNECTION:
             await self._refuse(name)
             return
-        self._operations[name] = tasks.create_task(self._run(name, operation))
+        self._operations[name] = self._start(self._run(name, operation))
 
     async def _refuse(self, name: str) -> None:
         message = f"A connection may run no more than {OPERATIONS_PER_CONNECTION} operations."

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class Context:
     """A word for each subscription that began."""
     ended: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     """A word for each subscription that ended, however."""
+    flooded: int = 0
+    """Frames of floods that were asked for."""
 
 
 Info = strawberry.Info[Context, None]
@@ -119,9 +121,32 @@ class Subscription:
             info.context.ended.put_nowait(word)
 
     @strawberry.subscription
+    async def stubborn(self, info: Info, losses: int) -> AsyncIterator[int]:
+        """Stands for a library that loses so many cancellations."""
+        info.context.subscribed.put_nowait("stubborn")
+        try:
+            for _ in range(losses):
+                with suppress(asyncio.CancelledError):
+                    await info.context.never.wait()
+            await info.context.never.wait()
+            yield 0
+        finally:
+            info.context.ended.put_nowait("stubborn")
+
+    @strawberry.subscription
+    async def unspeakable(self, info: Info, *, when_cancelled: bool = False) -> AsyncIterator[str]:
+        """A string that JSON in UTF-8 has no way to say, at once or when it is cancelled."""
+        if when_cancelled:
+            info.context.subscribed.put_nowait("unspeakable")
+            with suppress(asyncio.CancelledError):
+                await info.context.never.wait()
+        yield "\ud800"
+
+    @strawberry.subscription
     async def flood(self, info: Info) -> AsyncIterator[str]:
         try:
             while True:
+                info.context.flooded += 1
                 yield "x" * 100_000
         finally:
             info.context.ended.put_nowait("flood")
@@ -163,10 +188,14 @@ async def sample(
     *,
     dist: Path = Path("not built"),
     stall_seconds: float = 20,
+    kernel_seconds: float | None = None,
     server: Mapping[str, object] | None = None,
     **transport_options: object,
 ) -> AsyncIterator[Sample]:
-    """Serve the sample schema; see `Transport` and `uvicorn.Config` for the options."""
+    """Serve the sample schema; see `Transport` and `uvicorn.Config` for the options.
+
+    `kernel_seconds` is how long the kernel waits for a stalled client, if not `stall_seconds`.
+    """
     limits = limits or Limits()
     context = Context()
 
@@ -185,5 +214,6 @@ async def sample(
         **transport_options,  # type: ignore[arg-type]  # a test names what it changes
     )
     app = Starlette(routes=graphql_routes(transport, dist=dist))
-    async with serve(app, stall_seconds=stall_seconds, **(server or {})) as base:
+    kernel_seconds = stall_seconds if kernel_seconds is None else kernel_seconds
+    async with serve(app, stall_seconds=kernel_seconds, **(server or {})) as base:
         yield Sample(base, context, transport)

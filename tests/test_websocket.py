@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -230,6 +230,48 @@ async def test_4429_for_a_second_introduction(server: Sample) -> None:
         assert await talk.closed() == (4429, "Too many initialisation requests")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type": "\\ud800", "n": 1234567890123456789}',
+        '{"type": "subscribe", "id": "\\ud800", "n": 1234567890123456789}',
+    ],
+)
+async def test_4400_for_half_a_surrogate_pair(server: Sample, message: str) -> None:
+    async with acquaintance(server) as talk:
+        await talk.connection.send(message)
+        assert (await talk.closed())[0] == 4400
+
+
+async def test_4500_for_an_answer_that_cannot_be_sent(
+    server: Sample, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with acquaintance(server) as talk:
+        await talk.subscribe("subscription{unspeakable}")
+        assert await talk.closed() == (4500, "Internal server error")
+    assert "Traceback" in caplog.text
+
+
+async def test_the_first_ending_is_told_whatever_the_operations_then_do() -> None:
+    """One fails as it is cancelled, and another loses cancellations meanwhile."""
+    connections = Watched()
+    async with (
+        sample(connections=connections) as server,
+        AsyncExitStack() as releasing,
+        acquaintance(server) as talk,
+    ):
+        # What would run on ends with the test, which fails then and does not hang.
+        releasing.callback(server.context.never.set)
+        await talk.subscribe("subscription{stubborn(losses: 3)}", "1")
+        await talk.subscribe("subscription{unspeakable(whenCancelled: true)}", "2")
+        assert {await server.context.subscribed.get() for _ in "12"} == {"stubborn", "unspeakable"}
+        await talk.say({"type": "connection_init"})
+        assert await talk.closed() == (4429, "Too many initialisation requests")
+        assert await asyncio.wait_for(server.context.ended.get(), PATIENCE) == "stubborn"
+        await asyncio.wait_for(connections.given_back.get(), PATIENCE)
+        assert not connections.open
+
+
 async def test_a_ping_is_answered_before_and_after_the_introduction(server: Sample) -> None:
     async with stranger(server) as talk:
         await talk.say({"type": "ping", "payload": {"at": 1}})
@@ -366,9 +408,27 @@ async def test_a_stalled_client_is_dropped_though_it_never_reads(
     assert "timeout graceful shutdown exceeded" not in said
 
 
+async def test_a_stalled_client_that_must_be_closed_is_not_waited_for() -> None:
+    """The kernel would wait for longer than this test does."""
+    connections = Watched()
+    async with (
+        sample(connections=connections, stall_seconds=1, kernel_seconds=100) as server,
+        stalled(server) as say,
+    ):
+        # A flood with room goes on at every turn of the loop.
+        seen, turns = -1, 0
+        while turns < 1000 or not seen:
+            turns = turns + 1 if seen == server.context.flooded else 0
+            seen = server.context.flooded
+            await asyncio.sleep(0)
+        await say({"type": "connection_init"})
+        await asyncio.wait_for(connections.given_back.get(), PATIENCE)
+        assert not connections.open
+
+
 @asynccontextmanager
-async def stalled(server: Sample) -> AsyncIterator[None]:
-    """Be a client that asks for a flood and then reads none of it."""
+async def stalled(server: Sample) -> AsyncIterator[Callable[[object], Awaitable[None]]]:
+    """Be a client that asks for a flood and then reads none of it; yields how to say more."""
     host, port = server.base.removeprefix("http://").split(":")
     loop = asyncio.get_running_loop()
     with socket.create_connection((host, int(port))) as client:
@@ -378,7 +438,11 @@ async def stalled(server: Sample) -> AsyncIterator[None]:
         await loop.sock_sendall(client, _frame({"type": "connection_init"}))
         flood = {"query": "subscription{flood}"}
         await loop.sock_sendall(client, _frame({"id": "1", "type": "subscribe", "payload": flood}))
-        yield
+
+        async def say(message: object) -> None:
+            await loop.sock_sendall(client, _frame(message))
+
+        yield say
 
 
 _HANDSHAKE = (

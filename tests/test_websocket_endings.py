@@ -31,11 +31,17 @@ SUBSCRIBE = orjson.dumps(
     }
 ).decode()
 COMPLETE = '{"id":"1","type":"complete"}'
-ENDINGS = {
+ENDINGS: dict[str | bytes, int] = {
     SUBSCRIBE: 4409,
     INIT: 4429,
     "x": 4400,
+    "": 4400,
     "[]": 4400,
+    b"{}": 4400,
+    INIT.encode(): 4400,
+    '{"type":"ping","payload":5}': 4400,
+    '{"type":"complete"}': 4400,
+    '{"type":"subscribe","payload":{"query":"{__typename}"}}': 4400,
     '{"type":"unknown"}': 4400,
     '{"id":5,"type":"complete"}': 4400,
     '{"id":"2","type":"subscribe","payload":5}': 4400,
@@ -44,6 +50,8 @@ CONNECTIONS = 150
 """How many are open at once; one client may have 500."""
 LONGEST_SECONDS = 0.012
 """An operation has its first frame by then."""
+AT_ONCE = 0.2
+"""The share of clients that do not wait at all."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +78,8 @@ async def all_talk(url: str, rounds: int, talk: Talk) -> Counter[object]:
             await connection.send(INIT)
             await connection.recv()
             await connection.send(SUBSCRIBE)
-            await asyncio.sleep(random.random() * LONGEST_SECONDS)
+            if random.random() > AT_ONCE:
+                await asyncio.sleep(random.random() * LONGEST_SECONDS)
             async with asyncio.timeout(PATIENCE):
                 return await talk(connection, random)
 
@@ -91,7 +100,7 @@ async def nothing_runs_on(service: Service) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_message_that_ends_the_connection_ends_it(
-    running: tuple[Service, str], ending: str
+    running: tuple[Service, str], ending: str | bytes
 ) -> None:
     service, url = running
 
@@ -104,6 +113,23 @@ async def test_a_message_that_ends_the_connection_ends_it(
             return closed.rcvd and closed.rcvd.code
 
     assert await all_talk(url, 2, talk) == {ENDINGS[ending]: 2 * CONNECTIONS}
+    await nothing_runs_on(service)
+
+
+async def test_the_first_of_two_endings_is_told(running: tuple[Service, str]) -> None:
+    service, url = running
+
+    async def talk(connection: ClientConnection, random: Random) -> object:
+        first, second = random.sample(list(ENDINGS), 2)
+        await connection.send(first)
+        await connection.send(second)
+        try:
+            while True:
+                await connection.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd is not None and closed.rcvd.code == ENDINGS[first]
+
+    assert await all_talk(url, 3, talk) == {True: 3 * CONNECTIONS}
     await nothing_runs_on(service)
 
 
@@ -124,6 +150,29 @@ async def test_what_is_completed_at_once_runs_no_more(running: tuple[Service, st
         return after["type"], after["id"]
 
     assert await all_talk(url, 4, talk) == {("next", "1"): 4 * CONNECTIONS}
+    await nothing_runs_on(service)
+
+
+async def test_an_id_is_free_as_soon_as_it_is_completed(running: tuple[Service, str]) -> None:
+    """Often the old operation has yet to end when the next one has its id."""
+    service, url = running
+
+    async def talk(connection: ClientConnection, random: Random) -> object:
+        for _ in range(random.randint(1, 5)):
+            await connection.send(COMPLETE)
+            await connection.send(SUBSCRIBE)
+        await connection.send('{"type":"ping"}')
+        while orjson.loads(await connection.recv())["type"] != "pong":
+            pass
+        await connection.send(SUBSCRIBE)
+        try:
+            while True:
+                await connection.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd and closed.rcvd.code
+
+    # The last one is in use: no operation before it has given its id away.
+    assert await all_talk(url, 3, talk) == {4409: 3 * CONNECTIONS}
     await nothing_runs_on(service)
 
 
@@ -158,4 +207,20 @@ async def test_a_client_that_aborts_leaves_nothing_behind(running: tuple[Service
         return "aborted"
 
     assert await all_talk(url, 4, talk) == {"aborted": 4 * CONNECTIONS}
+    await nothing_runs_on(service)
+
+
+async def test_a_client_that_aborts_after_an_ending_leaves_nothing_behind(
+    running: tuple[Service, str],
+) -> None:
+    service, url = running
+
+    async def talk(connection: ClientConnection, random: Random) -> object:
+        await connection.send(random.choice([*ENDINGS, COMPLETE]))
+        if random.random() > AT_ONCE:
+            await asyncio.sleep(random.random() * LONGEST_SECONDS)
+        connection.transport.abort()
+        return "aborted"
+
+    assert await all_talk(url, 3, talk) == {"aborted": 3 * CONNECTIONS}
     await nothing_runs_on(service)
