@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import time
+from time import monotonic, time
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -26,6 +26,9 @@ from services.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+RETRYING_SECONDS = 5.0
+"""How long a transaction may be tried again before that is an outage: another committer, or one
+that was killed and whose locks are held for some seconds, makes it fail in the normal course."""
 MAX_REASON = 1000
 """Characters of an error that the quarantine keeps."""
 LIVE, REBUILT = "head", "rebuild"
@@ -65,8 +68,8 @@ class Ledger:
         """How often the next entry has failed by itself."""
         self._set_aside_in_a_row = 0
         self.is_retrying = False
-        """Whether the transaction under way has failed and begun anew, which may go on for minutes
-        before `commit` raises."""
+        """Whether the transaction under way has failed for `RETRYING_SECONDS` and begun anew, which
+        may go on for minutes before `commit` raises."""
 
     async def waiting(self) -> tuple[int, int | None]:
         """Return how many events wait in the log, and since when (ms since 1970)."""
@@ -328,16 +331,14 @@ class Ledger:
 
     async def _transact(self, write: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
         """Do all that `write` does with the session that it is given, or nothing of it."""
-        tries = 0
+        began = monotonic()
 
-        async def counted(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
-            nonlocal tries
-            tries += 1
-            self.is_retrying = tries > 1
+        async def watched(session: Any) -> None:  # noqa: ANN401  # Motor's session is not typed
+            self.is_retrying = monotonic() - began > RETRYING_SECONDS
             await write(session)
 
         try:
             async with await self._database.client.start_session() as session:
-                await session.with_transaction(counted)
+                await session.with_transaction(watched)
         finally:
             self.is_retrying = False

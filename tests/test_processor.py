@@ -14,6 +14,7 @@ from app import Service, access, application
 from documents.projection import Database, prepare
 from ingest.processor import Processor
 from ingest.synthetic import DAY_MS, Chain, Scale, history, told_block
+from services import ledger
 from services.events import Delivery
 from services.log import Log
 from settings import Settings, load_settings
@@ -150,9 +151,11 @@ async def test_a_clock_that_is_set_back_delays_no_commit(database: Database) -> 
 
 
 async def test_a_commit_that_is_tried_again_within_its_transaction_is_not_ready(
-    database: Database,
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MongoDB's driver tries for two minutes, while another transaction holds the head."""
+    # Sooner than the service ends a transaction in which nothing happens.
+    monkeypatch.setattr(ledger, "RETRYING_SECONDS", 0.3)
     async with running(database, load_settings(batch_size=1)) as (service, base):
 
         async def answers(status: int, told: str) -> bool:
