@@ -7,7 +7,7 @@ that was taken whole adds nothing, and after a corrected setting it is read anew
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import astuple, dataclass
 from enum import StrEnum
@@ -113,7 +113,7 @@ class Importer:
 
     async def _store(self, chunk: "_Chunk") -> Place:
         return await self._imports.advance(
-            chunk.place, chunk.line, chunk.tally, list(chunk.deliveries())
+            chunk.place, chunk.line, chunk.tally, list(chunk.deliveries()), chunk.event_lines
         )
 
     def _add(self, line: Line, chunk: "_Chunk") -> None:
@@ -128,12 +128,14 @@ class Importer:
             chunk.tally.reject(line.number, error.code, error.message)
         except Rejected as rejected:
             chunk.tally.reject(line.number, rejected.code, str(rejected))
+
+    def _read(self, line: Line, chunk: "_Chunk") -> None:
+        try:
+            payload = loads(line.content)
         except ValueError as error:
             message = f"This is no JSON document in UTF-8 on a line of its own: {error}."
             chunk.tally.reject(line.number, BadLine.NOT_JSON, message)
-
-    def _read(self, line: Line, chunk: "_Chunk") -> None:
-        payload = loads(line.content)
+            return
         if isinstance(payload, dict) and not _OF_A_DELIVERY.isdisjoint(payload):
             chunk.add_delivery(parse(payload, self._contracts))
             return
@@ -145,7 +147,8 @@ class Importer:
         if event.get("client_id") is None:
             # The same whenever these lines are taken, with more lines behind them too.
             event["client_id"] = f"import:{line.digest}"
-        chunk.add_event(checked(event, self._contracts.network))
+        is_undated = event.get("at") is None
+        chunk.add_event(checked(event, self._contracts.network), undated=is_undated)
 
 
 class _Chunk:
@@ -157,7 +160,9 @@ class _Chunk:
         self.tally = deepcopy(place.tally)
         self.bytes = 0
         self._size = 0
-        self._parts: list[Delivery | Event] = []
+        self._parts: list[Delivery | tuple[Event, bool]] = []
+        """Deliveries, and events with whether their time was taken from the clock."""
+        self.event_lines: list[int] = []
 
     @property
     def is_full(self) -> bool:
@@ -172,24 +177,30 @@ class _Chunk:
         self._size += sum(len(block.events) for block in delivery.apply)
         self._parts.append(delivery)
 
-    def add_event(self, event: Event) -> None:
+    def add_event(self, event: Event, *, undated: bool) -> None:
         self.tally.events += 1
         self._size += 1
-        self._parts.append(event)
+        self._parts.append((event, undated))
+        self.event_lines.append(self.line)
 
     def deliveries(self) -> Iterator[Delivery]:
         """Yield everything in its order, successive events as one delivery."""
-        events: list[Event] = []
+        events: list[tuple[Event, bool]] = []
         for part in self._parts:
             if not isinstance(part, Delivery):
                 events.append(part)
                 continue
             if events:
-                yield Delivery(events=events)
+                yield _delivery(events)
                 events = []
             yield part
         if events:
-            yield Delivery(events=events)
+            yield _delivery(events)
+
+
+def _delivery(events: Sequence[tuple[Event, bool]]) -> Delivery:
+    undated = [place for place, (_, is_undated) in enumerate(events) if is_undated]
+    return Delivery(events=[event for event, _ in events], undated=undated)
 
 
 def lines(file: BinaryIO) -> Iterator[Line]:

@@ -110,8 +110,8 @@ class Delivery:
     events: Sequence[Event] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     """How many parts were refused, by reason; see `ingest.chainhook.Refusal`."""
-    undated: Sequence[str] = ()
-    """Identities of the events of no block whose time was not given, but taken from the clock."""
+    undated: Sequence[int] = ()
+    """Places in `events` of those whose time was not given, but taken from the clock."""
 
 
 def identity(*parts: str | int) -> str:

@@ -5,6 +5,7 @@ both or neither, and the same file goes on where it was.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 
 from pymongo import ReturnDocument
@@ -14,6 +15,7 @@ from documents.log import Import
 from documents.projection import Database
 from services.errors import AnalyticsError
 from services.events import Delivery
+from services.intake import CONFLICT_MESSAGE, RejectionCode
 from services.log import Log, LogUnavailable, Receipt, Session
 
 SHOWN_LINES = 5
@@ -89,18 +91,24 @@ class Imports:
         return Place(key, row["line"], Tally(**tally, rejected=rejected))
 
     async def advance(
-        self, place: Place, line: int, tally: Tally, deliveries: Sequence[Delivery]
+        self,
+        place: Place,
+        line: int,
+        tally: Tally,
+        deliveries: Sequence[Delivery],
+        lines: Sequence[int],
     ) -> Place:
         """Store what the lines after `place` up to `line` hold, and return the place reached.
 
         `tally` is that of `place` with those lines noted, but for what the log says of them.
+        `lines` are those of the events of no block, in their order.
         Raises `LogUnavailable`, and `AnalyticsError` IN_USE if another import takes the same file.
         """
         reached = Place(place.key, line, tally)
 
         async def alongside(session: Session, receipt: Receipt) -> None:
             nonlocal reached
-            reached = Place(place.key, line, _with(tally, receipt))
+            reached = Place(place.key, line, _with(tally, receipt, lines))
             await self._move(place, reached, session)
 
         await self._log.accept_all(deliveries, "import", alongside)
@@ -118,13 +126,18 @@ class Imports:
             )
 
 
-def _with(tally: Tally, receipt: Receipt) -> Tally:
+def _with(tally: Tally, receipt: Receipt, lines: Sequence[int]) -> Tally:
     reasons = tally.refused.keys() | receipt.refused.keys()
-    return replace(
+    # A copy, for the transaction may begin anew.
+    told = replace(
         tally,
         accepted=tally.accepted + receipt.accepted,
         duplicates=tally.duplicates + receipt.duplicates,
         refused={
             why: tally.refused.get(why, 0) + receipt.refused.get(why, 0) for why in sorted(reasons)
         },
+        rejected=deepcopy(tally.rejected),
     )
+    for place in receipt.conflicts:
+        told.reject(lines[place], RejectionCode.ID_CONFLICT, CONFLICT_MESSAGE)
+    return told

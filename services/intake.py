@@ -13,7 +13,7 @@ from services.analytics import milliseconds
 from services.answers import Position
 from services.errors import AnalyticsError
 from services.events import Delivery, Event, EventType, identity
-from services.log import Log, same
+from services.log import Log
 
 MAX_EVENTS = 1000
 """Events in one call."""
@@ -103,50 +103,39 @@ class Intake:
                 f"A call takes at most {MAX_EVENTS} events, not {len(events)}: split it.",
                 maximum=MAX_EVENTS,
             )
-        taken: dict[str, Event] = {}
-        places: dict[str, list[int]] = {}
-        undated: set[str] = set()
+        taken: list[Event] = []
+        places: list[int] = []
+        undated: list[int] = []
         rejected: list[Rejection] = []
-        again = 0
         for index, event in enumerate(events):
             try:
-                found = checked(event, self._network)
-                is_undated = event.get("at") is None
-                first = taken.setdefault(found["id"], found)
-                _check_same(first, found, undated=is_undated)
+                taken.append(checked(event, self._network))
             except Rejected as refusal:
                 rejected.append(Rejection(index=index, code=refusal.code, message=str(refusal)))
                 continue
-            again += first is not found
-            places.setdefault(found["id"], []).append(index)
-            if is_undated:
-                undated.add(found["id"])
+            if event.get("at") is None:
+                undated.append(len(places))
+            places.append(index)
         if not taken:
             return IngestEventsPayload(
                 accepted=0, duplicates=0, rejected=rejected, position=position
             )
-        delivery = Delivery(events=list(taken.values()), undated=sorted(undated))
-        receipt = await self._log.accept(delivery, "api")
-        for id_ in receipt.conflicts:
-            again -= len(places[id_]) - 1
-            rejected += [
-                Rejection(index=index, code=RejectionCode.ID_CONFLICT, message=_CONFLICT)
-                for index in places[id_]
-            ]
+        receipt = await self._log.accept(Delivery(events=taken, undated=undated), "api")
+        rejected += [
+            Rejection(index=places[place], code=RejectionCode.ID_CONFLICT, message=CONFLICT_MESSAGE)
+            for place in receipt.conflicts
+        ]
         return IngestEventsPayload(
             accepted=receipt.accepted,
-            duplicates=receipt.duplicates + again,
+            duplicates=receipt.duplicates,
             rejected=sorted(rejected, key=lambda each: each.index),
             position=position,
         )
 
 
-def _check_same(first: Event, found: Event, *, undated: bool) -> None:
-    if not same(first, found, undated=undated):
-        raise Rejected(RejectionCode.ID_CONFLICT, _CONFLICT)
-
-
-_CONFLICT = "`id` was given to an event of another content: give each event an id of its own."
+CONFLICT_MESSAGE = (
+    "`id` was given to an event of another content: give each event an id of its own."
+)
 
 
 def checked(event: Mapping[str, Any], network: str) -> Event:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time
 from typing import Any, TypeAlias
 
@@ -32,8 +32,6 @@ ENTRY_BYTES = 8_000_000
 """About how long a document of the log is at most; MongoDB refuses one of 16 MB."""
 _OVERHEAD = 50
 """Bytes that an entry of a list takes beside itself, its identity in `client_ids` among them."""
-ID_CONFLICT = "id_conflict"
-"""The reason of a refused event: its client id was given to another event."""
 GROUP_EVENTS = 40_000
 """Events that are written together at most."""
 REFUSED_KEPT = 20
@@ -60,8 +58,9 @@ class Receipt:
     accepted: int
     duplicates: int = 0
     refused: dict[str, int] = field(default_factory=dict)
-    conflicts: frozenset[str] = frozenset()
-    """Identities that the log has with another content; they are refused, as `ID_CONFLICT`."""
+    conflicts: Sequence[int] = ()
+    """Events that were refused, since their identity is that of an event of another content: their
+    places among the events of no block of all the deliveries."""
 
 
 @dataclass(slots=True)
@@ -95,19 +94,21 @@ class Log:
 
         Raises `LogUnavailable`.
         """
-        documents = list(_entries(delivery, source))
+        screened = screen([delivery], {})
+        (kept,) = screened.kept
+        documents = list(_entries(kept, source))
         if len(documents) > 1:
             return await self.accept_all([delivery], source)
-        document = documents[0]
-        conflicts: set[str] = set()
-        while not await self._append(document):
+        while not await self._append(documents[0]):
             try:
-                conflicts |= await self._drop_known([document], frozenset(delivery.undated))
+                screened = screen([delivery], await self._known([delivery]))
             except PyMongoError as error:
                 raise LogUnavailable from error
-            if not document["size"]:
+            (kept,) = screened.kept
+            documents = list(_entries(kept, source))
+            if not documents[0]["size"]:
                 break
-        return _receipt([delivery], [document], conflicts)
+        return _receipt([delivery], screened, documents)
 
     async def _append(self, document: dict[str, Any]) -> bool:
         """Store one entry; return False if one of its client ids is in the log already."""
@@ -241,10 +242,13 @@ class Log:
     async def _write_all(
         self, deliveries: Sequence[Delivery], source: str, session: Session
     ) -> Receipt:
-        documents = [entry for each in deliveries for entry in _entries(each, source)]
-        undated = frozenset[str]().union(*(each.undated for each in deliveries))
-        conflicts = await self._drop_known(documents, undated, session)
-        documents = [each for each in documents if each["size"] or "client_ids" not in each]
+        screened = screen(deliveries, await self._known(deliveries, session))
+        documents = [
+            entry
+            for given, kept in zip(deliveries, screened.kept, strict=True)
+            if kept.events or kept.apply or kept.rollback or not given.events
+            for entry in _entries(kept, source)
+        ]
         newest = await self._collection.find_one(
             {}, {"_id": 1}, sort=[("_id", -1)], session=session
         )
@@ -252,7 +256,7 @@ class Log:
             document["_id"] = number
         if documents:
             await self._collection.insert_many(documents, session=session)
-        return _receipt(deliveries, documents, conflicts)
+        return _receipt(deliveries, screened, documents)
 
     async def _stored(self, write: Callable[[Session], Coroutine[Any, Any, Receipt]]) -> Receipt:
         """Write to the log in one transaction. Raises `LogUnavailable`."""
@@ -277,58 +281,69 @@ class Log:
                         raise
             return await session.with_transaction(write)
 
-    async def _drop_known(
-        self,
-        documents: Sequence[dict[str, Any]],
-        undated: frozenset[str],
-        session: Session | None = None,
-    ) -> set[str]:
-        """Drop the events of no block that the log or an earlier document has.
-
-        Return the identities of those that are known with another content. The time is none if it
-        was taken from the clock.
-        """
-        typed = [document for document in documents if "client_ids" in document]
-        ids = [each for document in typed for each in document["client_ids"]]
+    async def _known(
+        self, deliveries: Sequence[Delivery], session: Session | None = None
+    ) -> dict[str, Event]:
+        """Return the events of no block that the log has, of those that deliveries bring."""
+        ids = [event["id"] for each in deliveries for event in each.events]
+        if not ids:
+            return {}
         found = self._collection.find(
-            {"client_ids": {"$in": ids}}, {"client_ids": 1, "events": 1}, session=session
+            {"client_ids": {"$in": ids}}, {"events": 1, "client_ids": 1}, session=session
         )
-        known = {event["id"]: event async for entry in found for event in entry["events"]}
-        conflicts: set[str] = set()
-        for document in typed:
-            kept = []
-            for event in document["events"]:
-                first = known.setdefault(event["id"], event)
-                if first is event:
-                    kept.append(event)
-                elif not same(first, event, undated=event["id"] in undated):
-                    conflicts.add(event["id"])
-            document["size"] -= len(document["events"]) - len(kept)
-            document["events"] = kept
-            document["client_ids"] = [event["id"] for event in kept]
-        return conflicts
+        # A quarantined entry may have lost its events, but not its ids.
+        return {event["id"]: event async for entry in found for event in entry.get("events", ())}
 
 
-def same(first: Mapping[str, Any], again: Mapping[str, Any], *, undated: bool) -> bool:
-    """Return whether two events of one identity say the same."""
+@dataclass(frozen=True)
+class Screened:
+    """Deliveries without the events of no block that are known, and what became of those."""
+
+    kept: list[Delivery]
+    duplicates: int
+    conflicts: list[int]
+    """As in `Receipt`."""
+
+
+def screen(deliveries: Sequence[Delivery], known: Mapping[str, Event]) -> Screened:
+    """Tell new events of no block from duplicates and from those in conflict.
+
+    Each is compared with the known event of its identity, else with the first one given.
+    """
+    firsts: dict[str, Event] = {}
+    kept: list[Delivery] = []
+    duplicates, conflicts, place = 0, list[int](), 0
+    for delivery in deliveries:
+        undated = frozenset(delivery.undated)
+        new: list[Event] = []
+        for number, event in enumerate(delivery.events):
+            id_ = event["id"]
+            first = known.get(id_) or firsts.setdefault(id_, event)
+            if first is event:
+                new.append(event)
+            elif _is_same(first, event, undated=number in undated):
+                duplicates += 1
+            else:
+                conflicts.append(place)
+            place += 1
+        kept.append(replace(delivery, events=new))
+    return Screened(kept, duplicates, conflicts)
+
+
+def _is_same(first: Mapping[str, Any], again: Mapping[str, Any], *, undated: bool) -> bool:
+    """Return whether two events say the same; a time from the clock says nothing."""
     ignored = {"at"} if undated else set[str]()
     return all(first.get(key) == again.get(key) for key in {*first, *again} - ignored)
 
 
 def _receipt(
-    deliveries: Sequence[Delivery], documents: Sequence[dict[str, Any]], conflicts: set[str]
+    deliveries: Sequence[Delivery], screened: Screened, documents: Sequence[dict[str, Any]]
 ) -> Receipt:
-    given = [event["id"] for each in deliveries for event in each.events]
-    stored = sum(len(document.get("events", ())) for document in documents)
-    refused = _total(each.refused for each in deliveries)
-    in_conflict = sum(id_ in conflicts for id_ in given)
-    if in_conflict:
-        refused[ID_CONFLICT] = in_conflict
     return Receipt(
         accepted=sum(document["size"] for document in documents),
-        duplicates=len(given) - stored - in_conflict,
-        refused=refused,
-        conflicts=frozenset(conflicts),
+        duplicates=screened.duplicates,
+        refused=_total(each.refused for each in deliveries),
+        conflicts=screened.conflicts,
     )
 
 
@@ -386,11 +401,8 @@ def _parts(delivery: Delivery) -> list[_Entry]:
                 holder = entry
                 holder.applied.append({**head, "events": []})
             holder.applied[-1]["events"].append(event)
-    seen = set[str]()
     for event in delivery.events:
-        if event["id"] not in seen:
-            seen.add(event["id"])
-            part(_length(event), 1).events.append(event)
+        part(_length(event), 1).events.append(event)
     return parts
 
 

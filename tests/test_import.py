@@ -535,3 +535,44 @@ def test_a_line_as_long_as_a_line_may_be_is_one_line(monkeypatch: pytest.MonkeyP
         *((1, b"a", None), (2, b"", BadLine.TOO_LARGE), (3, b"c", None)),
         *((4, b"", BadLine.TOO_LARGE), (5, b"e", None)),
     ]
+
+
+# Ids that are given twice
+
+OTHER = {"userJoined": {"user": "other", "occurredAt": AT, "id": "x"}}
+
+
+@pytest.mark.parametrize("between", [[], [STORY[0]]])
+async def test_a_line_with_the_id_of_another_event_is_rejected_by_its_number(
+    database: Database, between: list[object]
+) -> None:
+    """Beside the first one or behind a delivery, and again in another file."""
+    first = joined("first", id="x")
+    content = document([first, *between, OTHER, first])
+    tally = (await take(database, content)).tally
+    number = 2 + len(between)
+    assert tally.rejected["ID_CONFLICT"].lines == [number]
+    assert (tally.duplicates, tally.events) == (1, 3)
+    assert "ID_CONFLICT" not in tally.refused
+    later = (await take(database, document([OTHER]))).tally
+    assert later.rejected["ID_CONFLICT"].lines == [1]
+    assert (later.accepted, later.duplicates) == (0, 0)
+
+
+async def test_lines_without_a_time_stay_duplicates_when_their_file_has_grown(
+    database: Database,
+) -> None:
+    lines: list[object] = [{"userJoined": {"user": f"user-{n}"}} for n in range(3)]
+    assert (await take(database, document(lines))).tally.accepted == 3
+    lines.append({"userJoined": {"user": "new"}})
+    tally = (await take(database, document(lines))).tally
+    assert (tally.accepted, tally.duplicates, tally.rejected) == (1, 3, {})
+
+
+@pytest.mark.parametrize("line", [b"null", b"5", b'"x"', b"[]", b"[null]", b"true", b"{}", b"NaN"])
+async def test_a_line_that_is_no_object_is_rejected_and_the_others_are_taken(
+    database: Database, line: bytes
+) -> None:
+    tally = (await take(database, document([joined("a"), line, joined("b")]))).tally
+    assert tally.accepted == 2
+    assert sum(each.count for each in tally.rejected.values()) == 1

@@ -255,9 +255,9 @@ async def test_an_id_of_another_event_is_a_conflict_and_no_duplicate(service: Ru
         joined("new", id="y"),
     )
     rejected = [(each["index"], each["code"]) for each in payload["rejected"]]
-    # Which of those in one call is compared with the log is the first of them.
-    assert rejected == [(place, "ID_CONFLICT") for place in (0, 1, 2, 3, 5)]
-    assert (payload["accepted"], payload["duplicates"]) == (1, 1)
+    # Each is compared with what the log has, or else with the first of the call.
+    assert rejected == [(place, "ID_CONFLICT") for place in (0, 3, 5)]
+    assert (payload["accepted"], payload["duplicates"]) == (1, 3)
     stored = await service.database["log"].find({}, {"events": 1}).to_list(None)
     assert [event["user"] for entry in stored for event in entry["events"]] == ["first", "new"]
 
@@ -266,6 +266,15 @@ async def test_an_id_sent_again_without_a_time_is_a_duplicate(service: Running) 
     await ingest(service, joined("first", id="x"))
     payload = await ingest(service, joined("first", id="x"), joined("first", id="x"))
     assert (payload["accepted"], payload["duplicates"], payload["rejected"]) == (0, 2, [])
+
+
+async def test_a_repeat_without_a_time_hides_no_conflict(service: Running) -> None:
+    """And a wrong event before the right one takes nothing from that."""
+    await ingest(service, joined("first", **NOBODY))
+    later = joined("first", id="x", occurredAt="2026-03-02T12:00:00Z")
+    payload = await ingest(service, later, joined("first", id="x"))
+    assert [each["index"] for each in payload["rejected"]] == [0]
+    assert (payload["accepted"], payload["duplicates"]) == (0, 1)
 
 
 async def test_of_two_calls_at_once_one_is_in_conflict(service: Running) -> None:
