@@ -333,17 +333,20 @@ def compared_series(
     """Return the series, each bucket with what it is compared with.
 
     Buckets go by local date and time: March 3 with February 3, None for March 31. Every instant
-    of the earlier window is compared with at most once, and the open bucket to the same moment.
+    of the earlier window is compared with at most once. The open bucket is compared to the same
+    moment, and one that has ended with what it is compared with once the whole range has ended:
+    that may end after the moment, where a week ends in another month or months differ in length.
     """
     earlier, moved, reaches = _earlier(window, how, earliest)
     calendar, covered = earlier.calendar, earlier.start
+    whole_end = earlier.whole_end or earlier.end
     pairs: list[tuple[Bucket, Bucket | None]] = []
     for bucket in series(window, granularity):
         start, end = moved(bucket.start), reaches(bucket.end)
         skipped = granularity is Granularity.HOUR and start == end
         if all(calendar.floor(each, granularity) == each for each in (bucket.start, start)):
             end = calendar.next(start, granularity)
-        end = min(end, earlier.end)
+        end = min(end, earlier.end if bucket.end > window.now else whole_end)
         if skipped or start < covered or start >= end:
             pairs.append((bucket, None))
         else:
@@ -462,7 +465,8 @@ def _earlier(
         if window.last is not None:
             end = calendar.shift(start, window.last.n, window.last.unit)
         if window.last is not None and window.last.unit is Granularity.DAY:
-            reaches = partial(calendar.counterpart, origin=window.start, target=start)
+            as_many = partial(calendar.counterpart, origin=window.start, target=start)
+            reaches = _later(moved, as_many)
     else:
         zone, week_start, now = window.zone, window.week_start, window.now
         given = resolve(how, zone=zone, week_start=week_start, now=now, earliest=earliest)
@@ -473,6 +477,14 @@ def _earlier(
         moment = max(_atom_end(reaches(at)) for at in calendar.peaks(window.start, window.now))
         found = replace(found, end=min(end, max(moment, start + ATOM_MS)))
     return found, moved, reaches
+
+
+def _later(one: Mover, other: Mover) -> Mover:
+    """Return the later of two: days a year before, by date and as many from the first on.
+
+    A 29 February on either side sets the two a day apart.
+    """
+    return lambda instant: max(one(instant), other(instant))
 
 
 def _movers(window: Window, how: Comparison) -> tuple[Mover, Mover]:

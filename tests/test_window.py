@@ -1,6 +1,7 @@
 """Time: every bucket of every zone against a walk by quarter hours, and worked examples."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
@@ -618,37 +619,120 @@ def test_a_closed_day_is_compared_with_a_whole_one_at_the_end_of_a_month() -> No
     assert weeks["2025-03-24 00:00"] == "2025-02-24 00:00 to 2025-03-01 00:00"
 
 
+OPEN = [each for each in Preset if each is not Preset.ALL_TIME]
+FIXED = [
+    Between(date(2023, 2, 1), date(2023, 3, 1)),
+    Between(date(2024, 2, 20), date(2024, 5, 1)),
+    Between(at("2022-10-30 00:15"), at("2022-11-09 11:30")),
+]
+"""Ranges that stay where they are while the clock runs on."""
+
+
+@st.composite
+def open_ranges(draw: st.DrawFn) -> Window:
+    """A preset, last units or bounds, in any zone, at a moment at which they are open."""
+    zone, now = draw(moments())
+    where = draw(st.sampled_from(["anywhere", "at a clock change", "around the end of a month"]))
+    if where == "at a clock change":
+        stretches = list(Calendar(zone).offsets(now, now + 250 * DAY_MS))
+        now = stretches[-1][0] + draw(st.integers(-4, 4)) * ATOM_MS
+    elif where == "around the end of a month":
+        ended = Calendar(zone).next(now, MONTH)
+        now = ended + draw(st.integers(-4 * 96, 2 * 96)) * ATOM_MS
+    units = st.builds(Last, st.integers(1, 5), st.sampled_from(Granularity))
+    quarters = st.integers(1, 60 * 96)
+    bounds = st.builds(
+        lambda before, after: Between(now - before * ATOM_MS, now + after * ATOM_MS),
+        quarters,
+        quarters,
+    )
+    spec = draw(st.one_of(st.sampled_from(OPEN), units, bounds))
+    week_start = draw(st.sampled_from(Weekday))
+    found = resolve(spec, zone=zone, week_start=week_start, now=now, earliest=None)
+    assume(found.start <= now < found.end)
+    return found
+
+
+COMPARED = st.sampled_from([*Comparison, *FIXED])
+
+
 @settings(max_examples=400, deadline=None)
-@given(
-    moments(),
-    st.sampled_from([each for each in Preset if each is not Preset.ALL_TIME]),
-    st.sampled_from([*Comparison, Preset.LAST_MONTH, Preset.LAST_WEEK, Last(3, MONTH, skipped=1)]),
-    st.sampled_from([DAY, WEEK, MONTH]),
-    st.integers(1, 40 * 96),
-)
+@given(open_ranges(), COMPARED, st.integers(0, 40 * 96), st.integers(0, ATOM_MS - 1))
 def test_while_the_clock_runs_on_the_compared_end_never_goes_back(
-    moment: tuple[str, int],
-    preset: Preset,
-    how: Comparison | RangeSpec,
-    unit: Granularity,
-    later: int,
+    first: Window, how: Comparison | RangeSpec, later: int, rest: int
 ) -> None:
-    """Within one open range; and what has ended is compared with what is whole."""
-    zone, now = moment
-    first = resolve(preset, zone=zone, now=now, earliest=None)
-    until = min(now + later * ATOM_MS, first.end - 1)
-    second = resolve(preset, zone=zone, now=until, earliest=None)
-    assume(first.start <= now and second.start == first.start)
-    earlier, last = compare(first, how), compare(second, how)
-    assert earlier.end <= last.end
-    whole = compare(resolve(preset, zone=zone, now=first.end, earliest=None), how)
-    calendar = first.calendar
-    for bucket, other in compared_series(first, how, unit):
-        is_whole = calendar.floor(bucket.start, unit) == bucket.start
-        if other is None or bucket.is_partial or bucket.end > now or not is_whole:
-            continue
-        if other.end == earlier.end < whole.end and whole.start == earlier.start:
-            assert calendar.floor(other.end, DAY) == other.end
+    """Two moments of one open range, a quarter hour apart or weeks."""
+    for after in (ATOM_MS, later * ATOM_MS + rest):
+        second = replace(first, now=min(first.now + after, first.end - 1))
+        assert compare(first, how).end <= compare(second, how).end
+
+
+@settings(max_examples=300, deadline=None)
+@given(open_ranges(), COMPARED, st.sampled_from(Granularity))
+def test_a_closed_bucket_is_compared_as_if_the_whole_range_had_ended(
+    found: Window, how: Comparison | RangeSpec, unit: Granularity
+) -> None:
+    """So it is never compared with part of what it will be compared with."""
+    assume(found.end - found.start <= LENGTHS_IN_DAYS[unit] * 2 * DAY_MS)
+    ended = replace(found, now=found.end)
+    once_ended = {bucket.start: other for bucket, other in compared_series(ended, how, unit)}
+    for bucket, other in compared_series(found, how, unit):
+        last = once_ended[bucket.start]
+        if bucket.end <= found.now:
+            assert other == last
+        elif other is not None:
+            assert last is not None
+            assert (other.start, other.end) <= (last.start, last.end)
+
+
+def test_a_closed_day_is_compared_with_a_whole_one_over_a_29_february() -> None:
+    """Ninety days from 2008 hold a day more, so they end a date earlier."""
+    now = at("2009-03-10 04:00")
+    days = dict(pairs(Preset.LAST_90_DAYS, YEAR_BEFORE, DAY, now=now))
+    assert days["2009-03-09 00:00"] == "2008-03-09 00:00 to 2008-03-10 00:00"
+    assert compared(Preset.LAST_90_DAYS, YEAR_BEFORE, now) == "2007-12-11 to 2008-03-10"
+
+
+def test_a_closed_week_is_compared_with_a_whole_one_across_the_end_of_a_month() -> None:
+    """August ends on the 31st and November on the 30th: the week has seven days in both."""
+    weeks = dict(pairs(Last(3, QUARTER), PREVIOUS, WEEK, now=at("2014-09-01 00:45")))
+    assert weeks["2014-08-25 00:00"] == "2013-11-25 00:00 to 2013-12-02 00:00"
+
+
+def test_a_closed_month_is_compared_with_a_whole_one_of_given_bounds() -> None:
+    """January has three days more than February, and all of it is over."""
+    months = {
+        shown(bucket)[:10]: other and shown(other)
+        for bucket, other in compared_series(
+            window(Between(date(2025, 2, 1), date(2025, 4, 1)), now=at("2025-03-01 04:00")),
+            Between(date(2024, 1, 1), date(2024, 3, 1)),
+            MONTH,
+        )
+    }
+    assert months["2025-02-01"] == "2024-01-01 00:00 to 2024-02-01 00:00"
+
+
+def test_a_closed_hour_that_was_cut_short_is_compared_with_a_whole_one() -> None:
+    """In St. John's the clock went back a minute past midnight, here taken at 00:15."""
+    zone = "America/St_Johns"
+    now = at("2005-10-30 00:10", zone, fold=1)
+    hours = list(pairs(Preset.THIS_MONTH, YEAR_BEFORE, HOUR, zone, now))
+    assert ("2005-10-30 00:00", "2004-10-30 00:00 to 2004-10-30 01:00") in hours
+
+
+@pytest.mark.parametrize(
+    ("zone", "spec", "how", "before", "after"),
+    [
+        ("Australia/Hobart", Preset.THIS_WEEK, PREVIOUS, "2028-04-01T15:45", "2028-04-01T16:00"),
+        ("America/New_York", Preset.TODAY, PREVIOUS, "2025-11-02T05:45", "2025-11-02T06:00"),
+        ("Asia/Gaza", Preset.THIS_MONTH, FIXED[1], "2022-10-28T22:45", "2022-10-28T23:00"),
+    ],
+)
+def test_at_the_very_moment_of_a_clock_change_the_compared_end_does_not_go_back(
+    zone: str, spec: RangeSpec, how: Comparison | RangeSpec, before: str, after: str
+) -> None:
+    ends = [compare(window(spec, zone, at(each)), how).end for each in (before, after)]
+    assert ends == sorted(ends)
 
 
 def test_a_clock_that_goes_back_does_not_take_the_compared_end_back() -> None:
@@ -703,9 +787,11 @@ def test_a_compared_series_keeps_order_and_stays_within_the_earlier_window(
     together = compared_series(resolved, how, unit)
     assert [bucket for bucket, _ in together] == series(resolved, unit)
     covered = earlier.start
-    for _, other in together:
+    for bucket, other in together:
         if other is not None:
-            assert covered <= other.start < other.end <= earlier.end
+            limit = earlier.end if bucket.end > now else earlier.whole_end
+            assert limit is not None
+            assert covered <= other.start < other.end <= limit
             covered = other.end
     assert earlier.end <= resolved.start
     assert together[0][1] is not None
