@@ -11,6 +11,7 @@ from pymongo.errors import ConnectionFailure
 from services.ledger import Ledger
 from services.log import Log
 from services.updates import Updates
+from services.waits import Waits
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,7 @@ class Processor:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives the seconds since 1970 by which entries of the log are dated."""
-        self._clock = clock
-        self._seen: tuple[int, float] | None = None
-        """Since when the oldest entry waits by the clock, and when it was seen first here."""
+        self._waits = Waits(clock)
         self._log = log
         self._ledger = ledger
         self._updates = updates
@@ -93,7 +92,7 @@ class Processor:
         """Commit if enough waits or waits for long enough, else wait for more."""
         self._log.arrived.clear()
         waiting, since = await self._ledger.waiting()
-        age = 0.0 if since is None else self._age(since)
+        age = self._waits.age(since)
         if since is None:
             self.trouble = None
         # What failed is tried again without waiting for more.
@@ -102,17 +101,6 @@ class Processor:
         else:
             # A commit of half a backlog costs nearly as much as one of the whole.
             await self._commit(self._size if waiting <= 2 * self._size else self._backlog_size)
-
-    def _age(self, since: int) -> float:
-        """Return for how many seconds the oldest entry has waited.
-
-        The clock may have been set back since it was dated, so what this process has waited counts
-        as well.
-        """
-        now = time.monotonic()
-        if self._seen is None or self._seen[0] != since:
-            self._seen = since, now
-        return max(self._clock() - since / 1000, now - self._seen[1])
 
     async def _commit(self, limit: int) -> bool:
         committed = await self._ledger.commit(limit)

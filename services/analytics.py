@@ -27,6 +27,7 @@ from services.reading import Reader, Reading
 from services.updates import Updates
 from services.users import UserMetrics
 from services.view import Answer, View
+from services.waits import Waits
 from services.window import (
     ATOM_MS,
     Comparison,
@@ -106,6 +107,7 @@ class Analytics:
         self._cache = cache
         self._names = names
         self._clock = clock
+        self._waits = Waits()
         self.updates = updates
 
     async def reading(self) -> Reading:
@@ -209,7 +211,8 @@ class Analytics:
     async def status(self) -> status.ServiceStatus:
         """Return where the service is, as of now."""
         reading = await self.reading()
-        return await _available(status.answer(reading, self._database, self._cache.hit_rate))
+        answer = status.answer(reading, self._database, self._cache.hit_rate, self._waits)
+        return await _available(answer)
 
     async def commits(self, since: int, position: int) -> list[Commit]:
         """Return the commits after one position up to another, the last thousand at most."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from time import time
 from typing import Any
 
 from documents.log import LogEntry
@@ -17,6 +16,7 @@ from services.events import EventType
 from services.facts import WAITING, Ineffective, entity
 from services.log import waiting
 from services.reading import Reading
+from services.waits import Waits
 
 PLAUSIBLE = 1_000_000
 """How far an id may lie above the number of known ones and still be a sign of missing events."""
@@ -90,7 +90,7 @@ class ServiceStatus:
 
 
 async def answer(
-    reading: Reading, database: Database, cache_hit_rate: float | None
+    reading: Reading, database: Database, cache_hit_rate: float | None, waits: Waits
 ) -> ServiceStatus:
     """Compute the status. What waits is counted now, the rest is at the reading's position."""
     head = reading.head
@@ -110,7 +110,7 @@ async def answer(
         events_waiting=behind.events,
         last_committed_at=None if head.committed is None else instant(head.committed),
         last_delivery_at=None if delivered is None else instant(delivered),
-        lag_seconds=max(0.0, time() - behind.since / 1000) if behind.since else 0.0,
+        lag_seconds=waits.age(behind.since),
         last_block=next(map(block_reference, blocks), None),
         gaps=await gaps(reading),
         cache_hit_rate=cache_hit_rate,

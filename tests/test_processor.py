@@ -14,9 +14,10 @@ from app import Service, access, application
 from documents.projection import Database, prepare
 from ingest.processor import Processor
 from ingest.synthetic import DAY_MS, Chain, Scale, history, told_block
-from services import ledger
+from services import ledger, status
 from services.events import Delivery
 from services.log import Log
+from services.waits import Waits
 from settings import Settings, load_settings
 from tests.processes import PATIENCE, until
 from tests.services import Services
@@ -173,6 +174,35 @@ async def test_a_commit_that_is_tried_again_within_its_transaction_is_not_ready(
             await session.abort_transaction()
         await until(lambda: answers(200, "ready"))
         assert (await position(database))[1] == 1
+
+
+async def test_a_clock_that_is_set_back_does_not_hide_what_waits(database: Database) -> None:
+    """The lag begins where the status is first asked for, and grows from there."""
+    services = await Services.on(database, NOW)
+    await services.log.accept(deliveries(5)[0], "chainhook")
+    moments = iter([100.0, 107.5])
+    waits = Waits(lambda: time.time() - 3600, lambda: next(moments))
+    lags = []
+    for _ in range(2):
+        reading = await services.analytics.reading()
+        lags.append((await status.answer(reading, database, None, waits)).lag_seconds)
+    assert lags == [0.0, 7.5]
+    await services.reader.close()
+
+
+def test_what_waits_goes_on_waiting_whatever_the_clock_does() -> None:
+    """In seconds since 1970, and by the clock that is never set."""
+    told = iter([(1000.0, 50.0), (1003.0, 53.0), (400.0, 54.0), (401.0, 55.0), (402.0, 56.0)])
+    now = (0.0, 0.0)
+    waits = Waits(lambda: now[0], lambda: now[1])
+    ages = []
+    # The clock is set back by ten minutes, then one more arrives, then the first is committed.
+    for since in (1_000_000, 1_000_000, 1_000_000, 400_500, None):
+        now = next(told)
+        ages.append(waits.age(since))
+    assert ages == [0.0, 3.0, 4.0, 5.0, 0.0]
+    now = (403.0, 57.0)
+    assert waits.age(400_000) == 3.0
 
 
 async def test_a_disabled_service_is_not_ready(database: Database) -> None:
